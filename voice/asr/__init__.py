@@ -1,0 +1,1 @@
+"""What was said: faster-whisper with a short audio context."""

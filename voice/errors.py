@@ -1,0 +1,117 @@
+"""Everything that can go wrong, in one tree.
+
+Every error names the stage it comes from, a code that a program can match, and whether trying again can help.
+Vendor exceptions are mapped to these at the adapter that meets them; failure is never ``None``.
+"""
+
+from typing import ClassVar
+
+
+class VoiceError(Exception):
+    """The root. ``str(error)`` is a sentence for a person: the cause, then the cure."""
+
+    stage: ClassVar[str] = "voice"
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+
+class ConfigError(VoiceError):
+    """A configuration value is missing, unknown, of the wrong type or out of range."""
+
+    stage = "config"
+    code = "bad_config"
+
+
+class ModelError(VoiceError):
+    """A model file is missing, damaged, or not what the manifest says."""
+
+    stage = "models"
+    code = "bad_model"
+
+
+class ModelMissing(ModelError):
+    """A model file is not on this machine."""
+
+    code = "model_missing"
+
+
+class ModelFetchError(ModelError):
+    """No source gave the file that the manifest asks for."""
+
+    code = "model_fetch_failed"
+    retryable = True
+
+
+class AudioError(VoiceError):
+    """Audio that cannot be read or is not what it claims to be."""
+
+    stage = "audio"
+    code = "bad_audio"
+
+
+class AsrError(VoiceError):
+    """Speech recognition failed."""
+
+    stage = "asr"
+    code = "asr_failed"
+    retryable = True
+
+
+class ChatError(VoiceError):
+    """The language model failed."""
+
+    stage = "llm"
+    code = "llm_failed"
+    retryable = True
+
+
+class ChatBusy(ChatError):
+    """Every conversation slot of the language model is taken."""
+
+    code = "llm_busy"
+
+
+class SynthesisError(VoiceError):
+    """Speech synthesis failed."""
+
+    stage = "tts"
+    code = "tts_failed"
+    retryable = True
+
+
+class Overloaded(VoiceError):
+    """A bounded queue whose policy is to fail is full."""
+
+    stage = "inference"
+    code = "overloaded"
+    retryable = True
+
+
+class DeviceError(VoiceError):
+    """A sound device, or the library that reaches it, is missing or busy."""
+
+    stage = "mic"
+    code = "device_unavailable"
+
+
+class ProtocolError(VoiceError):
+    """A client sent something that the protocol does not allow.
+
+    ``close_code`` is set when the connection cannot go on: the WebSocket close code to use.
+    """
+
+    stage = "server"
+    code = "bad_message"
+
+    def __init__(self, message: str, *, code: str | None = None, close_code: int | None = None) -> None:
+        super().__init__(message)
+        self.error_code = code or self.code
+        self.close_code = close_code
+
+
+class ServerUnreachable(VoiceError):
+    """No server answered at the address given."""
+
+    stage = "client"
+    code = "server_unreachable"
+    retryable = True

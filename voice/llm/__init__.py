@@ -1,0 +1,1 @@
+"""What to answer: the edge model on llama.cpp."""

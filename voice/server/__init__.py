@@ -1,0 +1,1 @@
+"""Wire protocols: codecs without I/O, thin drivers."""

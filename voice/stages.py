@@ -1,0 +1,175 @@
+"""The seams: what the spine asks of each stage, in flow order.
+
+One protocol of one to three methods per stage. A model is not a stream: weights load once, and what belongs to one
+conversation is an object of its own (:class:`SpeechDetector`, :class:`Chat`). Retry, fallback and tracing wrap these; they are
+not built in.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from voice.inference import Priority
+
+SAMPLE_RATE_HZ = 16_000
+"""The rate of all audio between the edge of the program and recognition."""
+
+WINDOW_SAMPLES = 512
+"""The detector's window: 32 ms."""
+
+Samples = npt.NDArray[np.float32]
+"""Mono audio, float32 in [-1, 1]; 16 kHz on the way in, the voice's own rate on the way out."""
+
+
+# --- hearing -----------------------------------------------------------------------------------------------------------------
+
+
+class SpeechDetector(Protocol):
+    """Voice activity of one stream. Holds the stream's state; cheap enough (< 1 ms a window) to run on the event loop."""
+
+    def probability(self, window: Samples) -> float:
+        """The probability (0 to 1) of speech in the next window of exactly 512 samples."""
+        ...
+
+    def reset(self) -> None:
+        """Forget the stream."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What recognition made of some audio.
+
+    Attributes:
+        text: stripped; empty when nothing was said.
+        avg_logprob: mean natural-log probability of its tokens (0 is certain; below about -1 it is a guess).
+        no_speech: the model's probability that there is no speech.
+    """
+
+    text: str
+    avg_logprob: float = 0.0
+    no_speech: float = 0.0
+
+
+class Recognizer(Protocol):
+    """Speech recognition. One per process, shared by all conversations."""
+
+    async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
+        """Recognise one utterance (16 kHz, up to 28 s; more is cut at the front).
+
+        Cancel-safe. Raises :class:`~voice.errors.AsrError` or :class:`~voice.errors.Overloaded`.
+        """
+        ...
+
+
+class TurnDetector(Protocol):
+    """End of turn from the sound alone (melody, pace). One per process."""
+
+    async def completeness(self, audio: Samples) -> float:
+        """The probability (0 to 1) that the speaker has finished, from the last 8 s (16 kHz).
+
+        Cancel-safe. Raises :class:`~voice.errors.Overloaded`.
+        """
+        ...
+
+
+# --- thinking ----------------------------------------------------------------------------------------------------------------
+
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation as a language model sees it."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One generated token.
+
+    Attributes:
+        text: the characters that became certain with it (may be empty in the middle of a UTF-8 sequence).
+        logprob: its natural-log probability under the model, before sampling filters.
+    """
+
+    text: str
+    logprob: float
+
+
+class Chat(Protocol):
+    """A language model's side of one conversation. Holds that conversation's KV cache.
+
+    Both methods take the whole conversation; what the cache already holds is not computed again, and what no longer agrees
+    with it is forgotten. So taking a preempted turn back needs no call at all.
+    """
+
+    def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[Token]:
+        """Stream the assistant's answer to ``messages`` (the last of which is the user's).
+
+        Closing the iterator or cancelling its task stops the model within a few milliseconds.
+        Raises :class:`~voice.errors.ChatError`.
+        """
+        ...
+
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        """Compute ``messages`` ahead of time. The last message may be a prefix of what it will be. Cancel-safe."""
+        ...
+
+    def close(self) -> None:
+        """Give the cache back. May be called again."""
+        ...
+
+
+class ChatModel(Protocol):
+    """A language model that holds many conversations."""
+
+    def open(self) -> Chat:
+        """Begin a conversation.
+
+        Raises:
+            ChatBusy: all slots are taken.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model and its thread. May be called again."""
+        ...
+
+
+# --- speaking ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """A piece of synthesised speech.
+
+    Attributes:
+        samples: float32 mono at the synthesiser's rate.
+        total_samples: how long the whole clause will be: known as soon as its first chunk is.
+    """
+
+    samples: Samples
+    total_samples: int
+
+
+class Synthesizer(Protocol):
+    """Speech synthesis. One per process."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of everything it synthesises."""
+        ...
+
+    def stream(self, clause: str) -> AsyncIterator[SpeechChunk]:
+        """Speak one clause of speakable text, in chunks, without its leading silence.
+
+        Closing the iterator stops after the chunk at hand. Raises :class:`~voice.errors.SynthesisError`.
+        """
+        ...
