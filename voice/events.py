@@ -75,14 +75,18 @@ class ReplyAudio:
 
 @dataclass(frozen=True, slots=True)
 class ReplyPaused:
-    """Somebody may be speaking over the reply: hold playback until :class:`ReplyResumed` or :class:`AudioCleared`."""
+    """Somebody may be speaking over the reply: throw away what has not been played and be silent.
+
+    After :class:`ReplyResumed` the thrown-away audio is sent again, from where playback stopped; after :class:`AudioCleared` it
+    is not.
+    """
 
     turn: int
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyResumed:
-    """It was nothing: play on."""
+    """It was nothing: the reply goes on from where it was paused."""
 
     turn: int
 

@@ -5,7 +5,7 @@ conversation is an object of its own (:class:`SpeechDetector`, :class:`Chat`). R
 not built in.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -110,10 +110,10 @@ class Chat(Protocol):
     with it is forgotten. So taking a preempted turn back needs no call at all.
     """
 
-    def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncIterator[Token]:
+    def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         """Stream the assistant's answer to ``messages`` (the last of which is the user's).
 
-        Closing the iterator or cancelling its task stops the model within a few milliseconds.
+        Closing the generator or cancelling its task stops the model within a few milliseconds.
         Raises :class:`~voice.errors.ChatError`.
         """
         ...
@@ -167,9 +167,9 @@ class Synthesizer(Protocol):
         """The rate of everything it synthesises."""
         ...
 
-    def stream(self, clause: str) -> AsyncIterator[SpeechChunk]:
+    def stream(self, clause: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speak one clause of speakable text, in chunks, without its leading silence.
 
-        Closing the iterator stops after the chunk at hand. Raises :class:`~voice.errors.SynthesisError`.
+        Closing the generator stops after the chunk at hand. Raises :class:`~voice.errors.SynthesisError`.
         """
         ...

@@ -1,0 +1,177 @@
+"""The spine: audio in, reply out. Reads as the flow: recognise → route → think → split → speak.
+
+Strategy: an :class:`Attempt` is one try at answering a turn, begun at the first silent frames and so usually before the user
+is known to have finished (*preemptive*). It fills a bounded channel with audio and knows nothing of gates or clients: the
+conversation opens the gate, or cancels the attempt's task and so takes everything back (the language model's cache agrees
+with the next request by itself, and nothing was said, stored or done).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from voice.budget import Forecasts, Stage
+from voice.channel import Channel, WhenFull
+from voice.clock import Clock
+from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer
+from voice.trace import Mark, TurnTrace
+from voice.tts.clauses import ClauseSplitter
+from voice.tts.speakable import speakable
+
+APOLOGY = "Sorry, something went wrong. Please say that again."
+"""Spoken when a stage failed before the first audio: silence would leave the user waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseBegun:
+    """The chunks that follow speak this clause."""
+
+    text: str
+
+
+ReplyPart = ClauseBegun | SpeechChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What an attempt works with: the process's models and this conversation's chat."""
+
+    recognizer: Recognizer
+    chat: Chat
+    synthesizer: Synthesizer
+    forecasts: Forecasts
+    clock: Clock
+    first_clause_words: int
+    max_reply_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an attempt answers: speech or typed text, after what was said before."""
+
+    history: Sequence[Message]
+    said: Samples | str
+
+
+class Attempt:
+    """One try at answering a turn. Run :meth:`run` in a task; cancelling it takes the attempt back.
+
+    Args:
+        on_transcript: called once with the final transcript (empty when nothing was said).
+
+    Attributes:
+        parts: the reply, clause by clause; closed when it is complete or failed.
+        transcript: what the user said, once known.
+        reply: the model's text so far.
+        tokens: how many tokens were generated.
+    """
+
+    def __init__(self, stages: Stages, request: Request, trace: TurnTrace, on_transcript: Callable[[str], None]) -> None:
+        self.parts: Channel[ReplyPart] = Channel(16, WhenFull.BLOCK, name="reply audio")
+        self.transcript: str | None = None
+        self.reply = ""
+        self.tokens = 0
+        self._stages = stages
+        self._request = request
+        self._trace = trace
+        self._on_transcript = on_transcript
+        self._clauses: Channel[str] = Channel(4, WhenFull.BLOCK, name="clauses")
+        self._speaking = asyncio.Event()
+
+    async def run(self) -> None:
+        """Answer the request.
+
+        Raises:
+            ExceptionGroup: of what a stage raised. The parts made so far stay in the channel, which is closed.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                text = await self._recognise()
+                if text:
+                    self._mark(Mark.ROUTE)
+                    group.create_task(self._think(text), name="think")
+                    group.create_task(self._speak(), name="speak")
+        finally:
+            self.parts.close()
+
+    async def apologise(self) -> None:
+        """Fill the channel with :data:`APOLOGY` instead of a reply. Raises what synthesis raises."""
+        self.parts = Channel(16, WhenFull.BLOCK, name="reply audio")
+        try:
+            await self._say(APOLOGY, APOLOGY)
+        finally:
+            self.parts.close()
+
+    async def _recognise(self) -> str:
+        said = self._request.said
+        if isinstance(said, str):
+            self.transcript = said
+        else:
+            self.transcript = (await self._stages.recognizer.transcribe(said)).text
+        self._mark(Mark.ASR_FINAL)
+        self._on_transcript(self.transcript)
+        return self.transcript
+
+    async def _think(self, text: str) -> None:
+        """Stream the model's answer into clauses.
+
+        After the first clause it waits for that clause's first audio: on a small machine the next tokens would take the
+        processor from the synthesis that the user is waiting for.
+        """
+        splitter = ClauseSplitter(self._stages.first_clause_words)
+        messages = [*self._request.history, Message("user", text)]
+        try:
+            async with aclosing(self._stages.chat.reply(messages, max_tokens=self._stages.max_reply_tokens)) as tokens:
+                async for token in tokens:
+                    self._mark(Mark.LLM_FIRST_TOKEN)
+                    self.tokens += 1
+                    self.reply += token.text
+                    for clause in splitter.feed(token.text):
+                        await self._hand_over(clause)
+            for clause in splitter.finish():
+                await self._hand_over(clause)
+        finally:
+            self._clauses.close()
+
+    async def _hand_over(self, clause: str) -> None:
+        self._mark(Mark.FIRST_CLAUSE)
+        await self._clauses.put(clause)
+        await self._speaking.wait()
+
+    async def _speak(self) -> None:
+        async for clause in self._clauses:
+            if spoken := speakable(clause):
+                await self._say(clause, spoken)
+            self._speaking.set()
+
+    async def _say(self, clause: str, spoken: str) -> None:
+        begun = False
+        async with aclosing(self._stages.synthesizer.stream(spoken)) as chunks:
+            async for chunk in chunks:
+                if not begun:
+                    begun = True
+                    self._mark(Mark.TTS_FIRST_AUDIO)
+                    self._speaking.set()
+                    await self.parts.put(ClauseBegun(clause))
+                await self.parts.put(chunk)
+
+    def _mark(self, mark: Mark) -> None:
+        """Note the first time that a stage ended, and let the forecasts learn from it."""
+        if mark in self._trace.marks:
+            return
+        self._trace.mark(mark, self._stages.clock.now_s())
+        stage = _ENDS.get(mark)
+        if stage is not None and (took_ms := self._trace.stage_ms(stage)) is not None:
+            self._stages.forecasts.observe(stage, took_ms)
+
+
+_ENDS = {
+    Mark.ASR_FINAL: Stage.ASR,
+    Mark.ROUTE: Stage.ROUTE,
+    Mark.LLM_FIRST_TOKEN: Stage.LLM_FIRST_TOKEN,
+    Mark.FIRST_CLAUSE: Stage.LLM_CLAUSE,
+    Mark.TTS_FIRST_AUDIO: Stage.TTS_FIRST_AUDIO,
+}
+ATTEMPT_MARKS = (Mark.VAD_SILENCE, Mark.MELODY, *_ENDS)
+"""The marks that an attempt makes: taken back with it."""
