@@ -75,21 +75,6 @@ class Channel(Generic[T]):
                 await self._changed.wait()
         self.put_nowait(item)
 
-    async def get(self) -> T:
-        """Take the oldest item, waiting for one.
-
-        Raises:
-            StopAsyncIteration: the channel is closed and empty.
-        """
-        while not self._items:
-            if self._closed:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        item = self._items.popleft()
-        self._changed.set()
-        return item
-
     def clear(self) -> int:
         """Throw away what waits; returns how many items that were."""
         count = len(self._items)
@@ -106,4 +91,11 @@ class Channel(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        return await self.get()
+        while not self._items:
+            if self._closed:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        item = self._items.popleft()
+        self._changed.set()
+        return item

@@ -7,6 +7,7 @@ with the next request by itself, and nothing was said, stored or done).
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from dataclasses import dataclass
 from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
+from voice.errors import ChatError, VoiceError
 from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.speakable import speakable
+
+_log = logging.getLogger(__name__)
 
 APOLOGY = "Sorry, something went wrong. Please say that again."
 """Spoken when a stage failed before the first audio: silence would leave the user waiting."""
@@ -65,6 +69,7 @@ class Attempt:
         transcript: what the user said, once known.
         reply: the model's text so far.
         tokens: how many tokens were generated.
+        failure: what went wrong, if anything did.
     """
 
     def __init__(self, stages: Stages, request: Request, trace: TurnTrace, on_transcript: Callable[[str], None]) -> None:
@@ -72,36 +77,42 @@ class Attempt:
         self.transcript: str | None = None
         self.reply = ""
         self.tokens = 0
+        self.failure: Exception | None = None
         self._stages = stages
         self._request = request
         self._trace = trace
         self._on_transcript = on_transcript
-        self._clauses: Channel[str] = Channel(4, WhenFull.BLOCK, name="clauses")
+        self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speaking = asyncio.Event()
 
     async def run(self) -> None:
-        """Answer the request.
-
-        Raises:
-            ExceptionGroup: of what a stage raised. The parts made so far stay in the channel, which is closed.
-        """
+        """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
-            async with asyncio.TaskGroup() as group:
-                text = await self._recognise()
-                if text:
-                    self._mark(Mark.ROUTE)
-                    group.create_task(self._think(text), name="think")
-                    group.create_task(self._speak(), name="speak")
+            await self._answer()
+            if self.transcript and not self._speaking.is_set():
+                self.failure = ChatError("the language model gave nothing that can be spoken")
+        except* Exception as group:  # a bug in one stage must not end the conversation
+            self.failure = _first(group)
+            if not isinstance(self.failure, VoiceError):
+                _log.error("a reply failed", exc_info=self.failure)
         finally:
+            if self.failure is not None and not self._speaking.is_set():
+                await self._apologise()
             self.parts.close()
 
-    async def apologise(self) -> None:
-        """Fill the channel with :data:`APOLOGY` instead of a reply. Raises what synthesis raises."""
-        self.parts = Channel(16, WhenFull.BLOCK, name="reply audio")
+    async def _answer(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            text = await self._recognise()
+            if text:
+                self._mark(Mark.ROUTE)
+                group.create_task(self._think(text), name="think")
+                group.create_task(self._speak(), name="speak")
+
+    async def _apologise(self) -> None:
         try:
             await self._say(APOLOGY, APOLOGY)
-        finally:
-            self.parts.close()
+        except VoiceError as error:
+            _log.warning("not even an apology could be spoken: %s", error)
 
     async def _recognise(self) -> str:
         said = self._request.said
@@ -135,15 +146,14 @@ class Attempt:
             self._clauses.close()
 
     async def _hand_over(self, clause: str) -> None:
-        self._mark(Mark.FIRST_CLAUSE)
-        await self._clauses.put(clause)
-        await self._speaking.wait()
+        if spoken := speakable(clause):
+            self._mark(Mark.FIRST_CLAUSE)
+            await self._clauses.put((clause, spoken))
+            await self._speaking.wait()
 
     async def _speak(self) -> None:
-        async for clause in self._clauses:
-            if spoken := speakable(clause):
-                await self._say(clause, spoken)
-            self._speaking.set()
+        async for clause, spoken in self._clauses:
+            await self._say(clause, spoken)
 
     async def _say(self, clause: str, spoken: str) -> None:
         begun = False
@@ -164,6 +174,14 @@ class Attempt:
         stage = _ENDS.get(mark)
         if stage is not None and (took_ms := self._trace.stage_ms(stage)) is not None:
             self._stages.forecasts.observe(stage, took_ms)
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    """The first error of a group, however deep."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
 
 
 _ENDS = {

@@ -1,0 +1,96 @@
+"""All models of a process, loaded once and shared by its conversations."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+from voice.asr.whisper import WhisperRecognizer
+from voice.budget import Forecasts
+from voice.config import Config
+from voice.llm.edge import EdgeModel
+from voice.models import locate
+from voice.stages import ChatModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.tts.piper import PiperSynthesizer
+from voice.turn.smart_turn import SmartTurn
+from voice.vad.silero import SileroModel
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The loaded models. Thread-safe as far as their protocols are.
+
+    Attributes:
+        detector: makes the voice activity detector of one stream.
+    """
+
+    detector: Callable[[], SpeechDetector]
+    recognizer: Recognizer
+    turn_detector: TurnDetector
+    chat_model: ChatModel
+    synthesizer: Synthesizer
+    forecasts: Forecasts = field(default_factory=Forecasts)
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    @classmethod
+    def load(cls, config: Config, *, progress: Callable[[str], None] | None = None) -> "Engines":
+        """Load and warm up everything, in parallel. Blocks for seconds: call it in a thread.
+
+        Args:
+            config: the settings.
+            progress: called, from other threads, with the name of each stage that is ready.
+
+        Raises:
+            VoiceError: a model is missing, damaged or does not run here. What was loaded is closed again.
+        """
+        stack = ExitStack()
+
+        def ready(name: str) -> None:
+            if progress is not None:
+                progress(name)
+
+        def detection() -> SileroModel:
+            model = SileroModel(locate("vad-silero-v6"))
+            ready("voice activity")
+            return model
+
+        def recognition() -> WhisperRecognizer:
+            model = stack.enter_context(closing(WhisperRecognizer(config.asr)))
+            ready("speech recognition")
+            return model
+
+        def turn_detection() -> SmartTurn:
+            model = stack.enter_context(closing(SmartTurn(config.turn)))
+            ready("end of turn")
+            return model
+
+        def language() -> EdgeModel:
+            model = stack.enter_context(closing(EdgeModel(config.llm)))
+            ready("language model")
+            return model
+
+        def synthesis() -> PiperSynthesizer:
+            model = stack.enter_context(closing(PiperSynthesizer(config.tts)))
+            ready("speech synthesis")
+            return model
+
+        with ThreadPoolExecutor(max_workers=5, thread_name_prefix="voice-load") as pool:
+            silero, whisper, smart, chat, piper = (
+                pool.submit(load) for load in (detection, recognition, turn_detection, language, synthesis)
+            )
+        try:
+            return cls(
+                detector=silero.result().detector,
+                recognizer=whisper.result(),
+                turn_detector=smart.result(),
+                chat_model=chat.result(),
+                synthesizer=piper.result(),
+                _closing=stack,
+            )
+        except BaseException:
+            stack.close()
+            raise
+
+    def close(self) -> None:
+        """Free all models and join their threads. May be called again."""
+        self._closing.close()

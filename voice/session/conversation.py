@@ -1,0 +1,466 @@
+"""One conversation: turns what happens into inputs of the turn table, and the table's actions into deeds.
+
+Strategy: everything that happens (the detector, a timer, a transcript, a reply's end) becomes an
+:class:`~voice.turn.table.Input`; :meth:`Conversation._happened` looks up the row and does its actions at once, without
+awaiting, so that no two inputs ever interleave. All waiting is in tasks, and every task belongs to the conversation's one
+:class:`asyncio.TaskGroup`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from voice import events as out
+from voice.asr.partials import StablePrefix
+from voice.budget import Deadline
+from voice.channel import Channel, WhenFull
+from voice.clock import Clock, MonotonicClock
+from voice.config import Config
+from voice.engines import Engines
+from voice.errors import Overloaded, VoiceError
+from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
+from voice.session.ear import Ear
+from voice.session.history import History
+from voice.session.mouth import Mouth
+from voice.session.overlap import Overlap
+from voice.session.pause import Pause
+from voice.session.playback import Playback
+from voice.session.turn import Turn
+from voice.stages import SAMPLE_RATE_HZ, Message, Priority, Samples
+from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
+from voice.turn.interruption import Verdict
+from voice.turn.table import Action, Input, State, step
+from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechResumed, SpeechStarted, VadEvent
+
+MELODY_S = 8
+"""How much of the turn's end the turn detector hears."""
+FIRST_PARTIAL_S = 0.6
+"""Recognition makes nothing of less."""
+OVERLAP_WORDS_EVERY_MS = 320.0
+_REPLY_MARKS = (*ATTEMPT_MARKS, Mark.SPEECH_END, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
+
+_log = logging.getLogger(__name__)
+
+
+class Conversation:
+    """A spoken (or typed) conversation with the assistant.
+
+    Push audio and text in, iterate over :attr:`events`, and keep :meth:`run` running. Belongs to one event loop.
+
+    Raises:
+        ChatBusy: the language model holds as many conversations as it can.
+    """
+
+    def __init__(self, engines: Engines, config: Config, *, clock: Clock | None = None, trace: TraceLog | None = None) -> None:
+        self._engines = engines
+        self._config = config
+        self._clock = clock or MonotonicClock()
+        self._trace = trace
+        self._name = secrets.token_hex(4)
+        self._wall_offset_s = wall_offset_s(self._clock.now_s())
+        self._history = History(config.llm.system_prompt)
+        self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window)
+        self._chat = engines.chat_model.open()
+        self._state = State.IDLE
+        self._turn: Turn | None = None
+        self._turns = 0
+        self._speech_start = 0
+        self._overlap: Overlap | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None
+        self._closing = asyncio.Event()
+        self._failure: Overloaded | None = None
+        self.events: Channel[out.Event] = Channel(1024, WhenFull.FAIL, name="events")
+        """What happens, for one consumer; ends after :meth:`close`."""
+
+    # --- from outside --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Hold the conversation until :meth:`close` or cancellation; every task has ended when it returns.
+
+        Raises:
+            Overloaded: nobody takes the events.
+        """
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._start(self._ear.run(), "listen")
+                await self._closing.wait()
+                for task in tuple(self._tasks):
+                    task.cancel()
+        finally:
+            self._group = None
+            if self._turn is not None:
+                self._finish_turn(self._turn, "session_closed")
+            self._chat.close()
+            self.events.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def push_audio(self, samples: Samples) -> None:
+        """Take microphone audio: 16 kHz float32 mono, any length. Never waits.
+
+        Audio that comes faster than it can be looked at loses its oldest part, with a notice.
+        """
+        if not self._ear.push(samples):
+            self._emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
+
+    def push_text(self, text: str) -> None:
+        """Take a typed turn. It interrupts what is under way, as speech would."""
+        text = text.strip()
+        if text and self._group is not None:
+            self._happened(Input.TEXT_TYPED, typed=text)
+
+    def played(self, turn: int, ms: float) -> None:
+        """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
+        if self._turn is not None and self._turn.number == turn and self._turn.mouth is not None:
+            self._turn.mouth.playback.report(ms, self._clock.now_s())
+
+    def close(self) -> None:
+        """End the conversation. May be called again, and before :meth:`run`."""
+        self._closing.set()
+
+    # --- what happens --------------------------------------------------------------------------------------------------------
+
+    def _happened(self, what: Input, *, typed: str | None = None) -> None:
+        row = step(self._state, what)
+        self._state = row.to
+        for action in row.actions:
+            self._do(action, what, typed)
+        if self._state is State.IDLE and self._overlap is not None:
+            # the reply ended while somebody was already speaking: that is the next turn
+            self._speech_start = self._overlap.start_sample
+            self._overlap = None
+            self._happened(Input.SPEECH_STARTED)
+
+    def _do(self, action: Action, why: Input, typed: str | None) -> None:
+        if action is Action.OPEN_TURN:
+            self._open_turn(typed)
+            return
+        turn = self._turn
+        if turn is None:
+            raise RuntimeError(f"there is no turn to {action}")
+        match action:
+            case Action.PREPARE_REPLY:
+                self._prepare_reply(turn)
+            case Action.TAKE_BACK_REPLY:
+                self._take_back(turn)
+            case Action.OPEN_GATE:
+                self._open_gate(turn)
+            case Action.HOLD_AUDIO:
+                self._mouth(turn).hold()
+                self._emit(out.ReplyPaused(turn.number))
+            case Action.RESUME_AUDIO:
+                self._end_overlap()
+                self._mouth(turn).resume()
+                self._emit(out.ReplyResumed(turn.number))
+            case Action.CLEAR_AUDIO:
+                self._clear_audio(turn)
+            case Action.REOPEN_TURN:
+                self._reopen(turn)
+            case Action.CLOSE_TURN:
+                self._finish_turn(turn, self._reason(turn, why))
+
+    def _on_vad(self, event: VadEvent) -> None:
+        match event:
+            case SpeechStarted(start_sample):
+                pre_roll = self._config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
+                self._on_speech(max(0, start_sample - pre_roll), start_sample)
+            case SpeechResumed():
+                self._happened(Input.SPEECH_RESUMED)
+            case SilenceBegan(speech_end_sample):
+                self._on_silence(speech_end_sample, 0.0)
+            case SilenceGoesOn(speech_end_sample, silence_ms):
+                self._on_silence(speech_end_sample, silence_ms)
+
+    def _on_speech(self, from_sample: int, start_sample: int) -> None:
+        self._speech_start = from_sample
+        turn = self._turn
+        if self._state is State.REPLYING and turn is not None:
+            first_audio_s = turn.trace.marks.get(Mark.FIRST_AUDIO_SENT)
+            window_s = self._config.turn.reopen_window_ms / 1000
+            started_s = self._ear.samples.time_of(start_sample)
+            if turn.typed is None and (first_audio_s is None or started_s - first_audio_s < window_s):
+                self._happened(Input.USER_WENT_ON)
+            else:
+                speech_ms = (self._ear.ring.end - start_sample) * 1000 / SAMPLE_RATE_HZ
+                self._overlap = Overlap(from_sample, speech_ms)
+        else:
+            self._happened(Input.SPEECH_STARTED)
+
+    def _on_silence(self, speech_end_sample: int, silence_ms: float) -> None:
+        if self._state is State.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
+            self._turn.trace.mark(Mark.SPEECH_END, self._ear.samples.time_of(speech_end_sample))
+            self._happened(Input.SPEECH_PAUSED)
+
+    def _on_window(self, probability: float) -> None:
+        if self._overlap is not None:
+            self._follow_overlap(self._overlap, probability)
+        turn = self._turn
+        if turn is not None and self._state is State.LISTENING:
+            length_s = (self._ear.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
+            if length_s >= self._config.vad.max_utterance_s:
+                turn.trace.mark(Mark.SPEECH_END, self._clock.now_s())
+                self._happened(Input.SPEECH_PAUSED)
+                self._happened(Input.END_OF_TURN)
+
+    # --- a turn of the user's ------------------------------------------------------------------------------------------------
+
+    def _open_turn(self, typed: str | None) -> None:
+        self._overlap = None
+        self._turns += 1
+        trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
+        turn = self._turn = Turn(self._turns, self._speech_start, trace, typed)
+        now_s = self._clock.now_s()
+        if typed is not None:
+            self._ear.tracker.close()
+            trace.mark(Mark.SPEECH_END, now_s)
+            return
+        started_s = self._ear.samples.time_of(turn.start_sample)
+        trace.mark(Mark.SPEECH_START, started_s)
+        self._emit(out.SpeechStarted(turn.number, started_s))
+        self._start_for(turn, self._recognise_partials(turn), "partials")
+
+    async def _recognise_partials(self, turn: Turn) -> None:
+        """While the user speaks: partial transcripts, and the stable part of them into the language model's cache."""
+        prefix = StablePrefix()
+        heard_to = turn.start_sample + int(FIRST_PARTIAL_S * SAMPLE_RATE_HZ)
+        while True:
+            await asyncio.sleep(self._config.asr.partial_interval_ms / 1000)
+            if self._ear.ring.end < heard_to:
+                continue
+            audio = self._ear.ring.read(turn.start_sample)
+            try:
+                transcript = await self._engines.recognizer.transcribe(audio, priority=Priority.PARTIAL)
+                text, stable_chars = prefix.update(transcript.text)
+                turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
+                self._emit(out.PartialTranscript(turn.number, text, stable_chars))
+                if stable_chars:
+                    await self._chat.prefill(self._history.messages(Message("user", text[:stable_chars])))
+            except VoiceError as error:
+                _log.debug("no partial transcript: %s", error)
+
+    def _prepare_reply(self, turn: Turn) -> None:
+        turn.cancel_tasks()
+        now_s = self._clock.now_s()
+        trace = turn.trace
+        speech_end_s = trace.marks[Mark.SPEECH_END]
+        trace.mark(Mark.VAD_SILENCE, now_s)
+        trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
+        trace.forecast_ms = self._engines.forecasts.snapshot()
+        said = turn.typed if turn.typed is not None else self._ear.ring.read(turn.start_sample)
+        turn.attempt = Attempt(
+            self._stages(),
+            Request(self._history.messages(), said),
+            trace,
+            lambda text: self._on_transcript(turn, text),
+        )
+        if isinstance(said, str):
+            self._start_for(turn, turn.attempt.run(), "reply")
+            return
+        turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
+        self._start_for(turn, self._answer(turn.attempt), "reply")
+        self._start_for(turn, self._hear_melody(turn, turn.pause, said[-MELODY_S * SAMPLE_RATE_HZ :]), "melody")
+
+    def _stages(self) -> Stages:
+        return Stages(
+            recognizer=self._engines.recognizer,
+            chat=self._chat,
+            synthesizer=self._engines.synthesizer,
+            forecasts=self._engines.forecasts,
+            clock=self._clock,
+            first_clause_words=self._config.tts.first_clause_words,
+            max_reply_tokens=self._config.llm.max_reply_tokens,
+        )
+
+    async def _answer(self, attempt: Attempt) -> None:
+        await attempt.run()
+        if attempt.failure is not None and attempt.transcript is None:
+            self._happened(Input.END_OF_TURN)  # recognition failed: there is no evidence to wait for
+
+    async def _hear_melody(self, turn: Turn, pause: Pause, audio: Samples) -> None:
+        try:
+            melody = await self._engines.turn_detector.completeness(audio)
+        except VoiceError as error:
+            _log.debug("no melody: %s", error)
+            return
+        turn.trace.mark(Mark.MELODY, self._clock.now_s())
+        pause.learn(melody=melody)
+
+    def _on_transcript(self, turn: Turn, text: str) -> None:
+        if turn.pause is not None:
+            turn.pause.learn(transcript=text)
+        if turn.committed:
+            if text:
+                self._emit(out.FinalTranscript(turn.number, text))
+            else:
+                self._happened(Input.NOTHING_SAID)
+
+    def _take_back(self, turn: Turn) -> None:
+        turn.cancel_tasks()
+        turn.takebacks += 1
+        if turn.attempt is not None:
+            turn.wasted_tokens += turn.attempt.tokens
+            turn.attempt = None
+        turn.trace.forget(*_REPLY_MARKS)
+        if not turn.committed:
+            self._start_for(turn, self._recognise_partials(turn), "partials")
+
+    def _reopen(self, turn: Turn) -> None:
+        turn.committed = False
+        turn.mouth = None
+        turn.reopenings += 1
+        turn.trace.forget(*_REPLY_MARKS)
+        self._emit(out.TurnReopened(turn.number))
+        self._start_for(turn, self._recognise_partials(turn), "partials")
+
+    # --- the reply -----------------------------------------------------------------------------------------------------------
+
+    def _open_gate(self, turn: Turn) -> None:
+        now_s = self._clock.now_s()
+        trace = turn.trace
+        trace.mark(Mark.END_OF_TURN, now_s)
+        turn.committed = True
+        if turn.pause is not None:
+            trace.details["end_probability"] = round(turn.pause.probability(now_s), 3)
+            trace.details["melody"] = turn.pause.evidence.melody
+            turn.pause.cancel()
+        self._ear.tracker.close()
+        self._emit(out.SpeechStopped(turn.number, trace.marks[Mark.SPEECH_END]))
+        attempt = turn.attempt
+        if attempt is None:
+            raise RuntimeError("a gate without a reply behind it")
+        if attempt.transcript:
+            self._emit(out.FinalTranscript(turn.number, attempt.transcript))
+        turn.mouth = self._new_mouth(turn)
+        self._start_for(turn, self._speak(turn.mouth, attempt), "speak")
+
+    def _new_mouth(self, turn: Turn) -> Mouth:
+        rate_hz = self._engines.synthesizer.sample_rate_hz
+
+        def send_audio(samples: Samples) -> None:
+            now_s = self._clock.now_s()
+            turn.trace.mark_once(Mark.FIRST_AUDIO_SENT, now_s)
+            turn.trace.mark(Mark.LAST_AUDIO_SENT, now_s)
+            self._emit(out.ReplyAudio(turn.number, samples, rate_hz))
+
+        return Mouth(
+            Playback(rate_hz, lead_ms=self._config.budget.playback_lead_ms),
+            self._clock,
+            lambda text: self._emit(out.ReplyText(turn.number, text)),
+            send_audio,
+        )
+
+    async def _speak(self, mouth: Mouth, attempt: Attempt) -> None:
+        await mouth.run(attempt.parts)
+        if attempt.failure is not None:
+            self._emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
+        self._happened(Input.REPLY_ENDED)
+
+    def _clear_audio(self, turn: Turn) -> None:
+        turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
+        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
+        turn.cancel_tasks()
+        self._emit(out.AudioCleared(turn.number, heard))
+
+    def _mouth(self, turn: Turn) -> Mouth:
+        if turn.mouth is None:
+            raise RuntimeError("nobody is speaking")
+        return turn.mouth
+
+    def _reason(self, turn: Turn, why: Input) -> out.ReplyEnd:
+        if why is Input.NOTHING_SAID:
+            return "nothing_said"
+        if why is not Input.REPLY_ENDED:
+            return "interrupted"
+        return "completed" if turn.attempt is not None and turn.attempt.failure is None else "failed"
+
+    def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
+        self._turn = None
+        turn.cancel_tasks()
+        if reason == "nothing_said":
+            self._ear.tracker.close()
+        attempt = turn.attempt
+        said = (attempt.transcript if attempt is not None else None) or turn.typed or ""
+        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
+        if turn.committed and said:
+            self._history.add(said, heard)
+        record = turn.trace.record(
+            end_reason=reason,
+            tier="edge",
+            typed=turn.typed is not None,
+            user_text=said,
+            reply_text=attempt.reply if attempt is not None else "",
+            heard_text=heard,
+            takebacks=turn.takebacks,
+            reopenings=turn.reopenings,
+            reply_tokens=attempt.tokens if attempt is not None else 0,
+            wasted_tokens=turn.wasted_tokens,
+            error=None if attempt is None or attempt.failure is None else str(attempt.failure),
+        )
+        if self._trace is not None:
+            self._trace.write(record)
+        self._emit(out.ReplyEnded(turn.number, reason))
+        self._emit(out.TurnTraced(turn.number, record))
+
+    # --- a sound over the reply ----------------------------------------------------------------------------------------------
+
+    def _follow_overlap(self, overlap: Overlap, probability: float) -> None:
+        overlap.window(probability >= self._config.vad.stop_probability)
+        if self._state is State.REPLYING and overlap.speech_ms >= self._config.turn.interrupt_speech_ms:
+            self._happened(Input.SOUND_OVER_REPLY)
+        turn = self._turn
+        if turn is not None and self._state is State.HELD and overlap.wants_words(OVERLAP_WORDS_EVERY_MS):
+            overlap.asked_at_ms = overlap.speech_ms
+            self._start_for(turn, self._recognise_overlap(overlap), "overlap")
+        self._judge_overlap(overlap)
+
+    async def _recognise_overlap(self, overlap: Overlap) -> None:
+        audio = self._ear.ring.read(overlap.start_sample)
+        with contextlib.suppress(VoiceError):
+            overlap.transcript = await self._engines.recognizer.transcribe(audio, priority=Priority.PARTIAL)
+            if overlap is self._overlap:
+                self._judge_overlap(overlap)
+
+    def _judge_overlap(self, overlap: Overlap) -> None:
+        verdict = overlap.verdict()
+        if verdict is Verdict.INTERRUPTION and self._state is State.HELD:
+            self._speech_start = overlap.start_sample
+            self._happened(Input.INTERRUPTION_CONFIRMED)
+        elif verdict is Verdict.NOTHING:
+            if self._state is State.HELD:
+                self._happened(Input.INTERRUPTION_DISMISSED)
+            else:
+                self._end_overlap()
+
+    def _end_overlap(self) -> None:
+        self._overlap = None
+        self._ear.tracker.close()
+
+    # --- plumbing ------------------------------------------------------------------------------------------------------------
+
+    def _on(self, what: Input) -> Callable[[], None]:
+        return lambda: self._happened(what)
+
+    def _emit(self, event: out.Event) -> None:
+        try:
+            self.events.put_nowait(event)
+        except Overloaded:
+            self._failure = Overloaded(f"the client left {self.events.capacity} events waiting")
+            self.close()
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        if self._group is None:
+            work.close()
+            raise RuntimeError("the conversation does not run")
+        task = self._group.create_task(work, name=f"{name} {self._name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _start_for(self, turn: Turn, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._start(work, name)
+        turn.tasks.add(task)
+        task.add_done_callback(turn.tasks.discard)

@@ -1,0 +1,106 @@
+"""The ear of a conversation: takes audio as it comes, cuts it into windows, and says when speech starts and stops."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from voice.audio.ring import Ring
+from voice.clock import Clock, SampleClock
+from voice.config import VadConfig
+from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples, SpeechDetector
+from voice.vad.detect import SpeechTracker, VadEvent
+
+INBOX_S = 10.0
+"""Audio that may wait to be looked at; a flood beyond it loses its oldest part."""
+STARVED_S = 0.25
+"""When no audio comes for this long in the middle of an utterance, the microphone is taken to be silent."""
+_WINDOWS_AT_ONCE = 16
+"""After so many windows other tasks get their chance."""
+
+
+class Ear:
+    """One stream's way from samples to :class:`~voice.vad.detect.VadEvent`.
+
+    Args:
+        detector: of this stream.
+        on_event: called on the event loop for each event, in order.
+        on_window: called after each window with its speech probability.
+    """
+
+    def __init__(
+        self,
+        detector: SpeechDetector,
+        config: VadConfig,
+        clock: Clock,
+        on_event: Callable[[VadEvent], None],
+        on_window: Callable[[float], None],
+    ) -> None:
+        self.tracker = SpeechTracker(config)
+        self.ring = Ring(int(30 * SAMPLE_RATE_HZ))
+        self.samples = SampleClock(SAMPLE_RATE_HZ)
+        self.dropped_s = 0.0
+        self._detector = detector
+        self._clock = clock
+        self._on_event = on_event
+        self._on_window = on_window
+        self._inbox: deque[Samples] = deque()
+        self._waiting = 0
+        self._received = 0
+        self._rest: Samples = np.zeros(0, dtype=np.float32)
+        self._arrived = asyncio.Event()
+
+    def push(self, samples: Samples) -> bool:
+        """Take 16 kHz audio of any length without waiting. False when older audio had to be thrown away for it."""
+        if not samples.size:
+            return True
+        self._received += samples.size
+        self.samples.observe(self._received, self._clock.now_s())
+        self._inbox.append(samples)
+        self._waiting += samples.size
+        fits = True
+        while self._waiting > INBOX_S * SAMPLE_RATE_HZ and len(self._inbox) > 1:
+            lost = self._inbox.popleft()
+            self._waiting -= lost.size
+            self._received -= lost.size
+            self.dropped_s += lost.size / SAMPLE_RATE_HZ
+            fits = False
+        self._arrived.set()
+        return fits
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        windows = 0
+        while True:
+            while not self._inbox:
+                self._arrived.clear()
+                await self._wait_for_audio()
+            samples = self._inbox.popleft()
+            self._waiting -= samples.size
+            self.ring.write(samples)
+            if self._rest.size:
+                samples = np.concatenate((self._rest, samples))
+            whole = samples.size - samples.size % WINDOW_SAMPLES
+            for start in range(0, whole, WINDOW_SAMPLES):
+                self._look_at(samples[start : start + WINDOW_SAMPLES])
+                windows += 1
+                if windows % _WINDOWS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._rest = samples[whole:]
+
+    async def _wait_for_audio(self) -> None:
+        if not self.tracker.open:
+            await self._arrived.wait()
+            return
+        try:
+            async with asyncio.timeout(STARVED_S):
+                await self._arrived.wait()
+        except TimeoutError:
+            self.push(np.zeros(int(STARVED_S * SAMPLE_RATE_HZ), dtype=np.float32))
+
+    def _look_at(self, window: Samples) -> None:
+        probability = self._detector.probability(window)
+        for event in self.tracker.feed(probability):
+            self._on_event(event)
+        self._on_window(probability)

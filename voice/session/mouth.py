@@ -1,0 +1,88 @@
+"""The mouth of a conversation: brings one reply's parts to the client at the pace of speech."""
+
+import asyncio
+from collections.abc import Callable
+
+from voice.channel import Channel
+from voice.clock import Clock
+from voice.pipeline import ClauseBegun, ReplyPart
+from voice.session.playback import Playback
+from voice.stages import Samples
+
+BUFFERED_S = 4.0
+"""Synthesised audio kept ready; beyond it synthesis, and so the language model, wait."""
+
+
+class Mouth:
+    """Speaks one reply. Run :meth:`run` in a task; cancelling it silences the mouth.
+
+    Args:
+        send_text: called with each clause right before its first audio.
+        send_audio: called with each piece of audio.
+    """
+
+    def __init__(
+        self,
+        playback: Playback,
+        clock: Clock,
+        send_text: Callable[[str], None],
+        send_audio: Callable[[Samples], None],
+    ) -> None:
+        self.playback = playback
+        self._clock = clock
+        self._send_text = send_text
+        self._send_audio = send_audio
+        self._announced = 0
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+
+    async def run(self, parts: Channel[ReplyPart]) -> None:
+        """Speak all parts; returns when the last sample should have been played."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take(parts), name="take reply")
+            while not self.playback.done(self._clock.now_s()):
+                if (piece := self.playback.due(self._clock.now_s())) is not None:
+                    self._announce()
+                    self._send_audio(piece)
+                    self._room.set()
+                else:
+                    await self._wait()
+
+    def hold(self) -> None:
+        """Be silent until :meth:`resume`."""
+        self.playback.hold(self._clock.now_s())
+        self._changed.set()
+
+    def resume(self) -> None:
+        """Go on from the last sample that was played."""
+        self.playback.resume(self._clock.now_s())
+        self._changed.set()
+
+    async def _take(self, parts: Channel[ReplyPart]) -> None:
+        async for part in parts:
+            match part:
+                case ClauseBegun(text):
+                    self.playback.begin_clause(text)
+                case chunk:
+                    self.playback.add(chunk.samples, chunk.total_samples)
+                    self._changed.set()
+            while self.playback.buffered_s > BUFFERED_S:
+                self._room.clear()
+                await self._room.wait()
+        self.playback.finish()
+        self._changed.set()
+
+    def _announce(self) -> None:
+        begun = list(self.playback.clauses_begun())
+        for text in begun[self._announced :]:
+            self._send_text(text)
+        self._announced = max(self._announced, len(begun))
+
+    async def _wait(self) -> None:
+        self._changed.clear()
+        wait_s = self.playback.wait_s(self._clock.now_s())
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._changed.wait()
+        except TimeoutError:
+            pass

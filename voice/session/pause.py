@@ -1,0 +1,54 @@
+"""One pause of the user's: gathers the evidence and fires when the turn is over."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from voice.config import TurnConfig
+from voice.turn.endpoint import Evidence, probability, silence_needed_ms
+
+NOTHING_SAID_MS = 500.0
+"""A sound without words is forgotten after this much silence."""
+
+
+class Pause:
+    """Sets one timer for the moment at which the evidence will be enough, and moves it when the evidence changes.
+
+    Args:
+        since_s: the user's last voiced sample, in the event loop's time.
+        on_end: called once when the turn is over.
+        on_nothing: called once, instead, when there were no words.
+    """
+
+    def __init__(self, since_s: float, config: TurnConfig, on_end: Callable[[], None], on_nothing: Callable[[], None]) -> None:
+        self.since_s = since_s
+        self.evidence = Evidence()
+        self._config = config
+        self._on_end = on_end
+        self._on_nothing = on_nothing
+        self._timer: asyncio.TimerHandle | None = None
+        self._set_timer()
+
+    def learn(self, *, melody: float | None = None, transcript: str | None = None) -> None:
+        """Take new evidence."""
+        known = {"melody": melody, "transcript": transcript}
+        self.evidence = replace(self.evidence, **{key: value for key, value in known.items() if value is not None})
+        self._set_timer()
+
+    def probability(self, now_s: float) -> float:
+        """The probability, now, that the user has finished."""
+        return probability(self.evidence, (now_s - self.since_s) * 1000)
+
+    def cancel(self) -> None:
+        """The pause is over: nothing fires any more. May be called again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self) -> None:
+        self.cancel()
+        nothing = self.evidence.transcript == ""
+        needed_ms = NOTHING_SAID_MS if nothing else silence_needed_ms(self.evidence, self._config.commit_probability)
+        at_s = self.since_s + min(needed_ms, self._config.max_silence_ms) / 1000
+        fire = self._on_nothing if nothing else self._on_end
+        self._timer = asyncio.get_running_loop().call_at(at_s, fire)
