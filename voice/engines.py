@@ -5,15 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
-from voice.asr.whisper import WhisperRecognizer
 from voice.budget import Forecasts
 from voice.config import Config
-from voice.llm.edge import EdgeModel
-from voice.models import locate
 from voice.stages import ChatModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
-from voice.tts.piper import PiperSynthesizer
-from voice.turn.smart_turn import SmartTurn
-from voice.vad.silero import SileroModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,13 @@ class Engines:
         Raises:
             VoiceError: a model is missing, damaged or does not run here. What was loaded is closed again.
         """
+        from voice.asr.whisper import WhisperRecognizer
+        from voice.llm.edge import EdgeModel
+        from voice.models import locate
+        from voice.tts.piper import PiperSynthesizer
+        from voice.turn.smart_turn import SmartTurn
+        from voice.vad.silero import SileroModel
+
         stack = ExitStack()
 
         def ready(name: str) -> None:

@@ -1,0 +1,180 @@
+"""Fakes of every stage, for scenarios in virtual time.
+
+Fake speech is a staircase: each word of the vocabulary is 300 ms at its own level, so that the fake recogniser can read back
+what was really pushed through the ear, pre-roll, cuts and all.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from voice.engines import Engines
+from voice.errors import AsrError, ChatError
+from voice.inference import Priority
+from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript
+
+VOCABULARY = tuple(
+    """
+    what is the capital of france and its population set a timer for ten minutes stop wait yes no mm right please tell me more
+    about spain turn off lights in kitchen my number five six seven eight nine bells ring hello there
+    """.split()
+)
+WORD_S = 0.3
+LOUD = 0.2
+STEP = 0.01
+
+
+def speech(text: str) -> Samples:
+    """Fake speech that says ``text``."""
+    length = int(WORD_S * SAMPLE_RATE_HZ)
+    levels = [LOUD + STEP * VOCABULARY.index(word) for word in text.split()]
+    return np.repeat(np.asarray(levels, dtype=np.float32), length)
+
+
+def silence(seconds: float) -> Samples:
+    return np.zeros(int(seconds * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def read_back(audio: Samples) -> str:
+    """The words in fake speech: runs of one level, of 60 ms at least."""
+    block = SAMPLE_RATE_HZ // 100
+    levels = [float(audio[at : at + block].mean()) for at in range(0, audio.size - block + 1, block)]
+    words: list[str] = []
+    run, previous = 0, 0.0
+    for level in [*levels, 0.0]:
+        if abs(level - previous) < STEP / 4:
+            run += 1
+            continue
+        if previous >= LOUD - STEP / 2 and run >= 6:
+            words.append(VOCABULARY[round((previous - LOUD) / STEP)])
+        run, previous = 1, level
+    return " ".join(words)
+
+
+class FakeDetector:
+    """Loud is speech."""
+
+    def probability(self, window: Samples) -> float:
+        return 0.97 if float(np.abs(window).mean()) > LOUD / 2 else 0.01
+
+    def reset(self) -> None:
+        """There is no state."""
+
+
+@dataclass
+class FakeRecognizer:
+    """Reads fake speech back after ``delay_s``."""
+
+    delay_s: float = 0.07
+    failing: bool = False
+    final_calls: int = 0
+    partial_calls: int = 0
+
+    async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
+        if priority is Priority.FINAL:
+            self.final_calls += 1
+        else:
+            self.partial_calls += 1
+        await asyncio.sleep(self.delay_s)
+        if self.failing:
+            raise AsrError("the fake recogniser was told to fail")
+        text = read_back(audio)
+        return Transcript(f"{text[0].upper()}{text[1:]}." if text else "", -0.2, 0.0)
+
+
+@dataclass
+class FakeTurnDetector:
+    """Complete unless the words say otherwise."""
+
+    delay_s: float = 0.02
+    melody: Callable[[str], float] = field(default=lambda text: 0.95)
+
+    async def completeness(self, audio: Samples) -> float:
+        await asyncio.sleep(self.delay_s)
+        return self.melody(read_back(audio))
+
+
+@dataclass
+class FakeChatModel:
+    """Answers with ``answer(messages)``, word by word."""
+
+    answer: Callable[[Sequence[Message]], str] = field(
+        default=lambda messages: f"You said {messages[-1].text.rstrip('.').lower()}. That is what I heard, and I am glad."
+    )
+    first_token_s: float = 0.04
+    token_s: float = 0.01
+    failing_after: int | None = None
+    requests: list[list[Message]] = field(default_factory=list)
+    prefills: list[list[Message]] = field(default_factory=list)
+    open_chats: int = 0
+    cancelled: int = 0
+
+    def open(self) -> "FakeChat":
+        self.open_chats += 1
+        return FakeChat(self)
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
+class FakeChat:
+    def __init__(self, model: FakeChatModel) -> None:
+        self._model = model
+        self._closed = False
+
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+        model = self._model
+        model.requests.append(list(messages))
+        finished = False
+        try:
+            await asyncio.sleep(model.first_token_s)
+            for count, word in enumerate(model.answer(messages).split(" ")[:max_tokens]):
+                if model.failing_after == count:
+                    raise ChatError("the fake model was told to fail")
+                yield Token(word if count == 0 else f" {word}", -0.5)
+                await asyncio.sleep(model.token_s)
+            finished = True
+        finally:
+            model.cancelled += not finished
+
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        self._model.prefills.append(list(messages))
+        await asyncio.sleep(0.02)
+
+    def close(self) -> None:
+        self._model.open_chats -= not self._closed
+        self._closed = True
+
+
+@dataclass
+class FakeSynthesizer:
+    """Speaks each word as 200 ms of tone, in chunks of 100 ms."""
+
+    sample_rate_hz: int = 16_000
+    first_chunk_s: float = 0.05
+    chunk_s: float = 0.005
+    clauses: list[str] = field(default_factory=list)
+
+    async def stream(self, clause: str) -> AsyncGenerator[SpeechChunk, None]:
+        self.clauses.append(clause)
+        total = int(0.2 * self.sample_rate_hz) * len(clause.split())
+        size = self.sample_rate_hz // 10
+        await asyncio.sleep(self.first_chunk_s)
+        for _ in range(0, total, size):
+            yield SpeechChunk(np.full(size, 0.5, dtype=np.float32), total)
+            await asyncio.sleep(self.chunk_s)
+
+
+@dataclass
+class Fakes:
+    """One fake of each stage, and the engines made of them."""
+
+    recognizer: FakeRecognizer = field(default_factory=FakeRecognizer)
+    turn_detector: FakeTurnDetector = field(default_factory=FakeTurnDetector)
+    chat_model: FakeChatModel = field(default_factory=FakeChatModel)
+    synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
+
+    def engines(self) -> Engines:
+        return Engines(FakeDetector, self.recognizer, self.turn_detector, self.chat_model, self.synthesizer)

@@ -1,0 +1,99 @@
+"""A user with a microphone, in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from tests.fakes.engines import Fakes, silence, speech
+from tests.fakes.virtual_time import LoopClock, run_virtual
+from voice import events as out
+from voice.config import Config
+from voice.session import Conversation
+from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.trace import TraceLog
+
+FRAME_S = 0.02
+E_ = TypeVar("E_")
+
+
+class Talk:
+    """Pushes a continuous stream of frames and notes every event with its time."""
+
+    def __init__(self, fakes: Fakes, config: Config, trace: TraceLog | None = None) -> None:
+        self.fakes = fakes
+        self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace)
+        self.events: list[tuple[float, out.Event]] = []
+        self.spoken_until_s = 0.0
+
+    async def say(self, text: str) -> None:
+        """Speak in real time; returns at the last sample."""
+        await self._stream(speech(text))
+        self.spoken_until_s = asyncio.get_running_loop().time()
+
+    async def hush(self, seconds: float) -> None:
+        """Be silent in real time."""
+        await self._stream(silence(seconds))
+
+    async def hush_until(self, kind: type[out.Event], *, seconds: float = 30.0) -> float:
+        """Be silent until an event of this kind comes; returns its time."""
+        seen = len(self.all(kind))
+        for _ in range(int(seconds / FRAME_S)):
+            if len(self.all(kind)) > seen:
+                return [at_s for at_s, event in self.events if isinstance(event, kind)][seen]
+            await self.hush(FRAME_S)
+        raise AssertionError(f"no {kind.__name__} within {seconds} s; there were {self.kinds()}")
+
+    def all(self, kind: type[E_]) -> list[E_]:
+        return [event for _, event in self.events if isinstance(event, kind)]
+
+    def kinds(self) -> list[str]:
+        """The names of the events, runs of audio as one."""
+        names: list[str] = []
+        for _, event in self.events:
+            name = type(event).__name__
+            if not names or names[-1] != name:
+                names.append(name)
+        return names
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The newest turn's trace record."""
+        return dict(self.all(out.TurnTraced)[-1].record)
+
+    async def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        async for event in self.conversation.events:
+            self.events.append((loop.time(), event))
+
+    async def _stream(self, audio: Samples) -> None:
+        step = int(FRAME_S * SAMPLE_RATE_HZ)
+        for at in range(0, audio.size, step):
+            await asyncio.sleep(FRAME_S)
+            self.conversation.push_audio(audio[at : at + step])
+
+
+def talk(
+    script: Callable[[Talk], Coroutine[Any, Any, None]],
+    *,
+    fakes: Fakes | None = None,
+    config: Config | None = None,
+    trace: TraceLog | None = None,
+) -> Talk:
+    """Run a scripted conversation to its end in virtual time; nothing may be left behind."""
+
+    async def scenario() -> Talk:
+        user = Talk(fakes or Fakes(), config or Config(), trace)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(user.conversation.run())
+            group.create_task(user.listen())
+            await asyncio.sleep(0)
+            try:
+                await script(user)
+            finally:
+                user.conversation.close()
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        assert not left, left
+        assert user.fakes.chat_model.open_chats == 0
+        return user
+
+    return run_virtual(scenario())
