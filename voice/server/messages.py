@@ -63,8 +63,8 @@ class ServerMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True)
 class Ready(ServerMessage, frozen=True, tag="ready"):
     """The rate of both directions is agreed on."""
 
-    version: int = PROTOCOL_VERSION
     sample_rate_hz: Rate
+    version: int = PROTOCOL_VERSION
 
 
 class SpeechStarted(ServerMessage, frozen=True, tag="speech_started"):
