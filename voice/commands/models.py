@@ -51,10 +51,11 @@ def fetch(
     tune_after: Annotated[
         bool, typer.Option("--tune", help="Then tune the language models that were not yet tuned here.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when there is nothing to do.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Get what is missing or damaged. An interrupted fetch goes on where it stopped; nothing unchecked is ever put in place."""
-    from voice.models.fetch import fetch as fetch_one  # noqa: PLC0415 - list and verify do without
+    from voice.models.fetch import fetch as fetch_one
 
     order: Order
     if source not in {"auto", "registry", "upstream"}:
@@ -70,10 +71,10 @@ def fetch(
     if tune_after:
         for model in models:
             if model.role == "llm":
-                _tune_one(model, force=False, quiet=as_json)
+                _tune_one(model, force=False, quiet=as_json or quiet)
     if as_json:
         _print_json(fetched)
-    elif not any(fetched.values()) and not tune_after:
+    elif not quiet and not any(fetched.values()):
         Console(stderr=True).print("everything is here and right")
 
 
@@ -112,9 +113,9 @@ def tune(
 
 
 def _tune_one(model: Model, *, force: bool, quiet: bool) -> object:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from voice.models import tune as tuning  # noqa: PLC0415 - fetch and list do without
+    from voice.models import tune as tuning
 
     if not force and (known := tuning.remembered(model)) is not None:
         if not quiet:

