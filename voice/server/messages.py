@@ -3,7 +3,7 @@
 Unknown *fields* are ignored in both directions, so either side may learn new ones first. Audio is not here: it is binary.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -129,7 +129,7 @@ class Trace(ServerMessage, frozen=True, tag="trace"):
     """The turn's latency-budget record. Only if the hello asked for it."""
 
     turn: Turn
-    record: dict[str, object]
+    record: dict[str, Any]
 
 
 class NoticeMessage(ServerMessage, frozen=True, tag="notice"):
