@@ -52,18 +52,23 @@ class Onset:
         self._window = max(1, rate_hz * _WINDOW_MS // 1000)
         self._keep = rate_hz * _KEEP_MS // 1000
         self._most = rate_hz * _MOST_MS // 1000
+        self._held: Samples = np.empty(0, dtype=np.float32)  # the end of what was silent so far: the attack may lie in it
 
     def trim(self, samples: Samples) -> Samples:
-        """What of the next samples is to be heard."""
+        """What of the audio so far is to be heard and was not given yet."""
         if self.found:
             return samples
+        if len(self._held):
+            samples = np.concatenate([self._held, samples])
         whole = len(samples) // self._window * self._window
         power = np.mean(np.square(samples[:whole]).reshape(-1, self._window), axis=1)
         audible = np.flatnonzero(power > _AUDIBLE_RMS**2)
-        silent = int(audible[0]) * self._window - self._keep if len(audible) else len(samples) - self._keep
-        start = min(max(silent, 0), self._most - self.trimmed_samples)
-        self.found = len(audible) > 0 or self.trimmed_samples + start >= self._most
-        if not self.found:
-            start = len(samples)
+        start = max(0, (int(audible[0]) * self._window if len(audible) else whole) - self._keep)
+        start = min(start, self._most - self.trimmed_samples)
         self.trimmed_samples += start
-        return samples[start:]
+        self.found = len(audible) > 0 or self.trimmed_samples == self._most
+        heard = samples[start:]
+        if self.found:
+            return heard
+        self._held = heard
+        return heard[:0]

@@ -7,7 +7,8 @@ stops after the step at hand, and whoever waits for a first sound goes before th
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -76,7 +77,7 @@ class PiperSynthesizer:
         """The voice's own rate."""
         return self.phonemizer.config.sample_rate
 
-    async def stream(self, clause: str) -> AsyncIterator[SpeechChunk]:
+    async def stream(self, clause: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speak one clause of speakable text, in chunks, without its leading silence. Nothing sayable yields nothing.
 
         ``total_samples`` is exact for anything that the clause splitter gives. A text of more than 240 phonemes is encoded in
@@ -93,10 +94,12 @@ class PiperSynthesizer:
             yield SpeechChunk(known.copy(), len(known))
             return
         spoken: list[Samples] = []
-        async for chunk in self._speak(await self._worker.run(partial(self.phonemizer.passes, clause))):
-            if chunk.total_samples <= _REMEMBERED_S * self.sample_rate_hz and self._remember:
-                spoken.append(chunk.samples)
-            yield chunk
+        passes = await self._worker.run(partial(self.phonemizer.passes, clause))
+        async with aclosing(self._speak(passes)) as chunks:
+            async for chunk in chunks:
+                if chunk.total_samples <= _REMEMBERED_S * self.sample_rate_hz and self._remember:
+                    spoken.append(chunk.samples)
+                yield chunk
         if spoken:
             self._remembered[clause] = np.concatenate(spoken)
             while len(self._remembered) > self._remember:
@@ -106,7 +109,7 @@ class PiperSynthesizer:
         """Stop the worker after the job at hand. May be called again."""
         self._worker.close()
 
-    async def _speak(self, passes: list[Pass]) -> AsyncIterator[SpeechChunk]:
+    async def _speak(self, passes: list[Pass]) -> AsyncGenerator[SpeechChunk, None]:
         onset = Onset(self.sample_rate_hz)
         priority = Priority.FINAL
         before = 0  # samples of earlier passes, less what was trimmed
