@@ -1,6 +1,7 @@
 """Build llama-cpp-python for this machine. Standard library only.
 
-Strategy: the fastest code is compiled for the very processor it runs on, and some such builds crash (AMX kernels, on some machines). So there is a ladder of builds from the fastest to the safest; each is proven by one real decode in a child process,
+Strategy: the fastest code is compiled for the very processor it runs on, and some such builds crash (AMX kernels, on some
+machines). So there is a ladder of builds from the fastest to the safest; each is proven by one real decode in a child process,
 and when it fails the next rung is tried. A proven wheel is kept in the user's cache, and proven again before it is used again.
 """
 

@@ -2,9 +2,9 @@
 
 ``python -m scripts.setup start`` or ``test``; called by ``scripts/start`` and ``scripts/test``.
 
-Strategy: a stamp in ``.venv`` says what was set up last; when nothing that matters has changed since, nothing is done. Otherwise
-every step is repeated, and each is quick when its work is already done, so an interrupted set-up is simply run again. The
-compile is the long step and needs no network; the others, which mostly wait for the network, run meanwhile.
+Strategy: a stamp in ``.venv`` says what was set up last; when nothing that matters has changed since, nothing is done.
+Otherwise every step is repeated, and each is quick when its work is already done, so an interrupted set-up is simply run again.
+The compile is the long step and needs no network; the others, which mostly wait for the network, run meanwhile.
 """
 
 import contextlib
@@ -106,9 +106,8 @@ class Screen:
             now_s = time.monotonic()
             if now_s - self._last_s >= (0.2 if self._terminal else 20):
                 self._last_s = now_s
-                line = f"  {title} … {now_s - begin_s:.0f} s  {text}"
-                width = shutil.get_terminal_size().columns - 1
-                sys.stderr.write(f"\r\x1b[K{line[:width]}" if self._terminal else f"{line}\n")
+                line = f"  {title} … {now_s - begin_s:.0f} s  {text}"[: shutil.get_terminal_size().columns - 1]
+                sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
                 sys.stderr.flush()
 
         if self._terminal:
@@ -144,8 +143,8 @@ class Job:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._log.open("a", encoding="utf-8") as log:
-            for line in self._process.stdout:
+        with self._process.stdout as output, self._log.open("a", encoding="utf-8") as log:
+            for line in output:
                 log.write(line)
                 log.flush()
                 self.line = line.strip() or self.line
@@ -305,7 +304,7 @@ def set_up(profile: str, screen: Screen) -> None:
     if not STAMP.exists():
         check_space()
     STAMP.unlink(missing_ok=True)
-    hashed = [*PIP, "install", "--require-hashes", "-r"]
+    hashed = [*PIP, "install", "--progress-bar=off", "--no-compile", "--require-hashes", "-r"]
     with screen.step("build tools") as progress:
         run([*hashed, REQUIREMENTS / "build.lock"], progress, "installing the build tools")
     llama = Llama(screen)

@@ -5,8 +5,8 @@
 ``agreement`` and ``divergence``. When REFERENCE.npz does not exist yet, the file answers the prompts and becomes it.
 
 Strategy: closeness is measured where it can be measured exactly, with the reference's own answers forced on the candidate: how
-often is the reference's next token also the candidate's first choice, and how far are their distributions apart. Free-running answers
-differ from the first disagreement on, and would only say that there was one.
+often is the reference's next token also the candidate's first choice, and how far are their distributions apart? Free-running
+answers differ from the first disagreement on, and would only say that there was one.
 """
 
 import ctypes
@@ -118,7 +118,7 @@ def log_softmax(logits: Logits) -> LogP:
 
 
 def divergence(reference: LogP, candidate: LogP, *, kept: int = KEPT) -> LogP:
-    """KL(reference ‖ candidate) in nats for each row of log probabilities: the ``kept`` most probable tokens, the rest as one."""
+    """KL(reference ‖ candidate) in nats for each row: over the ``kept`` most probable tokens, and the rest as one."""
     top = np.argsort(-reference, axis=-1)[..., :kept]
     p = np.take_along_axis(np.exp(reference), top, -1)
     q = np.take_along_axis(np.exp(candidate), top, -1)
@@ -151,7 +151,7 @@ def compare(engine: Engine, reference: Path) -> tuple[float, float]:
 
 
 def time_it(engine: Engine, *, rounds: int = 9) -> tuple[float, float]:
-    """``(prefill_ms, decode_ms)`` of 36 tokens in one batch and of one token: the best of the rounds, the least disturbed one."""
+    """``(prefill_ms, decode_ms)`` of 36 tokens in one batch and of one token: the least disturbed of the rounds."""
     tokens = (engine.chat(PROMPTS[0]) * PREFILL_TOKENS)[:PREFILL_TOKENS]
     prefill, decode = [], []
     for round_ in range(rounds + 1):

@@ -1,8 +1,7 @@
 """Tune: the fastest quantisation of a language model on this machine whose answers stay equal or close to the original.
 
-Strategy: which integer kernels are fast is a property of the processor, and how much a requantisation costs is a property of the
-weights, so both are
-measured here. Each candidate runs in a child process (see :mod:`voice.models.trial`): one that crashes has
+Strategy: which integer kernels are fast is a property of the processor, and what a requantisation costs is a property of the
+weights, so both are measured here. Each candidate runs in a child process (see :mod:`voice.models.trial`): one that crashes has
 failed, and that is all.
 """
 
@@ -71,7 +70,7 @@ def remembered(model: Model) -> Tuned | None:
 
 
 def tune(model: Model, *, say: Callable[[str], None] = lambda _: None, run: Runner | None = None) -> Tuned:
-    """Try all candidates, keep the fastest good one beside the file as shipped, and remember it. Takes seconds for a small model.
+    """Try all candidates, keep the fastest good one beside the file as shipped, and remember it. Takes seconds.
 
     Raises:
         ModelError: the file is missing or damaged, not even it can be run, or the disk is full.
