@@ -4,13 +4,16 @@ import asyncio
 import json
 import logging
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -112,6 +115,23 @@ async def test_the_socket_sends_at_once_and_keeps_little() -> None:
         assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert raw.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 256 * 1024
         assert connection.protocol.extensions == []
+
+
+async def test_the_example_in_the_docs_works_as_it_stands(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    tone = np.full(3200, 9000, "<i2")
+    soundfile.write(tmp_path / "a.wav", tone, 16000)
+    async with serving() as (server, _):
+        quick = code.replace("ws://127.0.0.1:8765", server.url).replace("0.02", "0.0005")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", quick, str(tmp_path / "a.wav"), stdout=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(30):
+            out, _err = await process.communicate()
+    assert process.returncode == 0
+    assert "bytes of reply" in out.decode()
+    assert "'text': 'You said a sound.'" in out.decode()
 
 
 # --- bad input ----------------------------------------------------------------------------------------------------------
