@@ -89,7 +89,7 @@ class Attempt:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
             await self._answer()
-            if self.transcript and not self._speaking.is_set():
+            if self.transcript and self.failure is None and not self._speaking.is_set():
                 self.failure = ChatError("the language model gave nothing that can be spoken")
         except* Exception as group:  # a bug in one stage must not end the conversation
             self.failure = _first(group)
@@ -140,6 +140,9 @@ class Attempt:
                     self.reply += token.text
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
+        except VoiceError as error:
+            self.failure = error  # what was already said stays said, and is spoken to its end
+        try:
             for clause in splitter.finish():
                 await self._hand_over(clause)
         finally:
@@ -148,7 +151,7 @@ class Attempt:
     async def _hand_over(self, clause: str) -> None:
         if spoken := speakable(clause):
             self._mark(Mark.FIRST_CLAUSE)
-            await self._clauses.put((clause, spoken))
+            await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
 
     async def _speak(self) -> None:

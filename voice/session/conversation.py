@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, assert_never
 
 from voice import events as out
 from voice.asr.partials import StablePrefix
@@ -21,6 +21,7 @@ from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
 from voice.errors import Overloaded, VoiceError
+from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
 from voice.session.ear import Ear
 from voice.session.history import History
@@ -29,11 +30,11 @@ from voice.session.overlap import Overlap
 from voice.session.pause import Pause
 from voice.session.playback import Playback
 from voice.session.turn import Turn
-from voice.stages import SAMPLE_RATE_HZ, Message, Priority, Samples
+from voice.stages import SAMPLE_RATE_HZ, Message, Samples
 from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
-from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechResumed, SpeechStarted, VadEvent
+from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
 MELODY_S = 8
 """How much of the turn's end the turn detector hears."""
@@ -163,17 +164,17 @@ class Conversation:
             case Action.CLOSE_TURN:
                 self._finish_turn(turn, self._reason(turn, why))
 
-    def _on_vad(self, event: VadEvent) -> None:
+    def _on_vad(self, event: SpeechEvent) -> None:
         match event:
             case SpeechStarted(start_sample):
                 pre_roll = self._config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
                 self._on_speech(max(0, start_sample - pre_roll), start_sample)
             case SpeechResumed():
                 self._happened(Input.SPEECH_RESUMED)
-            case SilenceBegan(speech_end_sample):
-                self._on_silence(speech_end_sample, 0.0)
-            case SilenceGoesOn(speech_end_sample, silence_ms):
-                self._on_silence(speech_end_sample, silence_ms)
+            case SilenceBegan(speech_end_sample) | SilenceGoesOn(speech_end_sample):
+                self._on_silence(speech_end_sample)
+            case _:
+                assert_never(event)
 
     def _on_speech(self, from_sample: int, start_sample: int) -> None:
         self._speech_start = from_sample
@@ -190,7 +191,8 @@ class Conversation:
         else:
             self._happened(Input.SPEECH_STARTED)
 
-    def _on_silence(self, speech_end_sample: int, silence_ms: float) -> None:
+    def _on_silence(self, speech_end_sample: int) -> None:
+        silence_ms = (self._ear.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
         if self._state is State.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
             self._turn.trace.mark(Mark.SPEECH_END, self._ear.samples.time_of(speech_end_sample))
             self._happened(Input.SPEECH_PAUSED)

@@ -10,7 +10,7 @@ from voice.audio.ring import Ring
 from voice.clock import Clock, SampleClock
 from voice.config import VadConfig
 from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples, SpeechDetector
-from voice.vad.detect import SpeechTracker, VadEvent
+from voice.vad.detect import SpeechEvent, SpeechTracker
 
 INBOX_S = 10.0
 """Audio that may wait to be looked at; a flood beyond it loses its oldest part."""
@@ -21,7 +21,7 @@ _WINDOWS_AT_ONCE = 16
 
 
 class Ear:
-    """One stream's way from samples to :class:`~voice.vad.detect.VadEvent`.
+    """One stream's way from samples to :class:`~voice.vad.detect.SpeechEvent`.
 
     Args:
         detector: of this stream.
@@ -34,7 +34,7 @@ class Ear:
         detector: SpeechDetector,
         config: VadConfig,
         clock: Clock,
-        on_event: Callable[[VadEvent], None],
+        on_event: Callable[[SpeechEvent], None],
         on_window: Callable[[float], None],
     ) -> None:
         self.tracker = SpeechTracker(config)
@@ -90,7 +90,7 @@ class Ear:
             self._rest = samples[whole:]
 
     async def _wait_for_audio(self) -> None:
-        if not self.tracker.open:
+        if not self.tracker.in_utterance:
             await self._arrived.wait()
             return
         try:
@@ -101,6 +101,6 @@ class Ear:
 
     def _look_at(self, window: Samples) -> None:
         probability = self._detector.probability(window)
-        for event in self.tracker.feed(probability):
+        if (event := self.tracker.push(probability)) is not None:
             self._on_event(event)
         self._on_window(probability)
