@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -132,11 +133,14 @@ class Job:
         self.percent: int | None = None
         self._process = subprocess.Popen(
             [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
             text=True,
+            errors="replace",
             cwd=ROOT,
+            start_new_session=True,  # so that stop() reaches the compilers too
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -160,12 +164,11 @@ class Job:
             progress(f"{self.percent} %" if self.percent is not None else self.line)
 
     def stop(self) -> None:
-        """End it, if it still runs."""
+        """End it and all that it started, if it still runs."""
         if self._process.poll() is None:
-            self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=10)
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._reader.join()
 
     def tail(self, lines: int = 15) -> str:
         """The end of what it wrote."""
@@ -341,6 +344,7 @@ def alone(screen: Screen) -> Iterator[None]:
 def main(profile: str) -> int:
     """Set up if there is anything to do. Returns the exit code."""
     screen = Screen()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of an exception, so that what was started is ended
     try:
         check_python(sys.version_info[:2])
         begin_s = time.monotonic()

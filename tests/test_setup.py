@@ -109,6 +109,80 @@ def test_missing_space_adds_up_on_each_disk() -> None:
     assert "(5.0 GB in all)" in line
 
 
+class FakeLlama(setup.Llama):
+    """Compiles nothing: a wheel appears at once."""
+
+    def __init__(self, folder: Path, compiles: set[str]) -> None:
+        self._screen = setup.Screen()
+        self._lock = ROOT / "requirements" / "llama.lock"
+        self._cache = folder
+        self._scratch = folder / "build"
+        self._rungs = [llama_build.NATIVE, llama_build.AVX2, llama_build.BASELINE]
+        self._job = None
+        self._compiles = compiles
+        self.compiled: list[str] = []
+
+    def _wait_for(self, rung: llama_build.Rung) -> Path | None:
+        self.compiled.append(rung.name)
+        if rung.name not in self._compiles:
+            return None
+        self._scratch.mkdir(exist_ok=True)
+        wheel = self._scratch / "llama.whl"
+        wheel.write_text(rung.name)
+        return wheel
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The wheels installed, by their content."""
+    found: list[str] = []
+    monkeypatch.setattr(setup, "run", lambda command, progress, what: found.append(Path(command[-1]).read_text()))
+    return found
+
+
+def test_a_build_that_crashes_gives_way_to_a_safer_one_that_is_kept(
+    tmp_path: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(llama_build, "prove", lambda gguf, root: "it crashed" if installed[-1] == "native" else "")
+    llama = FakeLlama(tmp_path, {"native", "avx2", "baseline"})
+    assert llama.finish(tmp_path) == "avx2"
+    assert installed == ["native", "avx2"]
+    assert "the native build does not work on this machine: it crashed" in capsys.readouterr().err
+    again = FakeLlama(tmp_path, {"native"})
+    assert again.finish(tmp_path) == "avx2"
+    assert again.compiled == ["native"]  # the build that crashed was not kept, the one that worked was
+
+
+def test_a_kept_build_that_crashes_is_thrown_away(
+    tmp_path: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llama_build, "prove", lambda gguf, root: "")
+    assert FakeLlama(tmp_path, {"native"}).finish(tmp_path) == "native"
+    monkeypatch.setattr(llama_build, "prove", lambda gguf, root: "it crashed" if installed[-1] == "native" else "")
+    assert FakeLlama(tmp_path, {"native", "baseline"}).finish(tmp_path) == "baseline"
+    assert [path.read_text() for path in tmp_path.rglob("*/*.whl") if path.parent.name != "build"] == ["baseline"]
+
+
+def test_when_no_build_works_set_up_fails(tmp_path: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llama_build, "prove", lambda gguf, root: "it crashed")
+    with pytest.raises(setup.SetupError, match=r"no build of llama\.cpp works"):
+        FakeLlama(tmp_path, {"native", "baseline"}).finish(tmp_path)
+
+
+def test_a_job_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    child = "import time; time.sleep(60)"
+    code = (
+        f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {child!r}]); print(p.pid, flush=True); p.wait()"
+    )
+    job = setup.Job([sys.executable, "-c", code], tmp_path / "log")
+    while not job.line:
+        pass
+    job.stop()
+    with pytest.raises(ProcessLookupError):
+        while True:  # until whoever inherited it has taken notice; the test's time limit ends what does not end
+            os.kill(int(job.line), 0)
+
+
 def test_a_command_that_fails_shows_the_end_of_its_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "LOG", tmp_path / "log")
     (tmp_path / "log").write_text("of an earlier command\n")

@@ -30,13 +30,17 @@ def list_models(as_json: AsJson = False) -> None:
         _print_json([_as_dict(report) for report in reports])
         return
     table = Table("name", "role", "size", "licence", "state", title=str(store.home() / "models"))
-    table.add_column("what", no_wrap=True, overflow="ellipsis")
-    table.columns[0].no_wrap = True
+    for column in table.columns:
+        column.no_wrap = True
+    wide = Console().width >= 130
+    if wide:
+        table.add_column("what", no_wrap=True, overflow="ellipsis")
     for report in reports:
         model = report.model
         name = f"[bold]{model.name}[/bold]" if model.default else model.name
         state = f"[{STYLE[report.state]}]{report.state}[/]"
-        table.add_row(name, model.role, f"{model.size_bytes / 1e6:.1f} MB", model.licence, state, model.description)
+        row = [name, model.role, f"{model.size_bytes / 1e6:.1f} MB", model.licence, state]
+        table.add_row(*row, *([model.description] if wide else []))
     Console().print(table)
     Console().print("Bold: the default configuration needs it.", style="dim")
 
