@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from voice import models
 from voice.bench import report
@@ -46,6 +48,8 @@ CLAUSES = (
 )
 """First clauses of three to seven words: what a listener waits for."""
 
+TARGET_FIRST_AUDIO_MS = 60.0
+
 OPENERS = ("Sure,", "Yes.", "No,", "Okay.", "Of course,")
 SENTENCES = (
     "The capital of France is Paris, which lies on the river Seine in the north of the country.",
@@ -65,7 +69,7 @@ class Spoken:
         total_ms: until the last one was.
         audio_ms: how long it sounds.
         slack_ms: the least time that audio was ready before playback (begun with the first chunk) needed it.
-        seam: the greatest step between two neighbouring samples at a seam, relative to the greatest anywhere else; 0 without seams.
+        seam: the greatest step between neighbouring samples at a seam, relative to the greatest elsewhere; 0 without seams.
     """
 
     first_audio_ms: float
@@ -75,25 +79,34 @@ class Spoken:
     seam: float
 
 
-def run(config: TtsConfig | None = None, *, repeats: int = 3, json_path: Path | None = None) -> dict[str, Any]:
-    """Measure, and write the result if ``json_path`` is given.
+def bench_tts(
+    json_path: Path | None = None, *, config: TtsConfig | None = None, repeats: int = 3, limit: int | None = None
+) -> dict[str, Any]:
+    """Run the benchmark, print its table, write its JSON; what the command line calls.
+
+    Args:
+        json_path: where to write the result.
+        config: of the synthesiser.
+        repeats: times that each clause is spoken.
+        limit: at most this many clauses of each group.
 
     Raises:
         ModelError: the voice is missing or damaged.
     """
-    result = asyncio.run(measure(config or TtsConfig(), repeats=repeats))
+    found = asyncio.run(run(config or TtsConfig(), repeats=repeats, limit=limit))
+    _show(found)
     if json_path is not None:
-        report.write_json(json_path, result)
-    return result
+        report.write_json(json_path, found)
+    return found
 
 
-async def measure(config: TtsConfig, *, repeats: int = 3) -> dict[str, Any]:
-    """See :func:`run`. ``first_audio_ms`` and ``ratio`` are those of first clauses; openers and sentences stand apart."""
+async def run(config: TtsConfig, *, repeats: int = 3, limit: int | None = None) -> dict[str, Any]:
+    """Measure and sum up. ``first_audio_ms`` and ``ratio`` are those of first clauses; openers and sentences stand apart."""
     settings = {name: getattr(config, name) for name in config.__struct_fields__} | {"remember_clauses": 0}
     piper = PiperSynthesizer(TtsConfig(**settings))
     uncut = Vits(Parts(models.locate(config.model), (), piper.vits.hop_samples, ""), threads=config.threads)
     try:
-        groups = {"clauses": CLAUSES, "openers": OPENERS, "sentences": SENTENCES}
+        groups = {"clauses": CLAUSES[:limit], "openers": OPENERS[:limit], "sentences": SENTENCES[:limit]}
         spoken: dict[str, list[Spoken]] = {name: [] for name in groups}
         whole_ms: dict[str, list[float]] = {name: [] for name in groups}
         for _ in range(repeats):
@@ -101,7 +114,7 @@ async def measure(config: TtsConfig, *, repeats: int = 3) -> dict[str, Any]:
                 for text in texts:
                     spoken[name].append(await _streamed(piper, text))
                     whole_ms[name].append(await asyncio.to_thread(partial(_whole_ms, piper, uncut, text)))
-        difference = max(_difference(piper, text) for text in (*CLAUSES, *SENTENCES))
+        difference = max(_difference(piper, text) for texts in groups.values() for text in texts)
     finally:
         piper.close()
     return _result(spoken, whole_ms, difference, config)
@@ -116,7 +129,7 @@ async def _streamed(piper: PiperSynthesizer, text: str) -> Spoken:
             pieces.append(chunk.samples)
     per_ms = piper.sample_rate_hz / 1000
     ends = np.cumsum([len(piece) for piece in pieces])
-    needed = [arrived[0] + end / per_ms for end in ends[:-1]]  # when playback reaches each next chunk
+    needed = [arrived[0] + float(end) / per_ms for end in ends[:-1]]  # when playback reaches each next chunk
     slack = min((due - came for due, came in zip(needed, arrived[1:], strict=True)), default=float("inf"))
     steps = np.abs(np.diff(np.concatenate(pieces)))
     seams = ends[:-1] - 1
@@ -170,3 +183,21 @@ def _result(
 def _ratio(whole_ms: list[float], clauses: list[Spoken]) -> float:
     """How many times sooner the streamed clause is heard: the median of the pairs."""
     return round(float(np.median([whole / clause.first_audio_ms for whole, clause in zip(whole_ms, clauses, strict=True)])), 2)
+
+
+def _show(found: dict[str, Any]) -> None:
+    table = Table(title="Synthesis: first audio, streamed | the whole clause by the uncut voice")
+    for heading in ("spoken", "n", "first audio ms p50 / p90 / p95", "whole ms p50", "ratio"):
+        table.add_column(heading, justify="left" if heading == "spoken" else "right")
+    for name, one in {"first clauses": found, "openers": found["openers"], "sentences": found["sentences"]}.items():
+        first = one["first_audio_ms"]
+        quantiles = " / ".join(str(first[p]) for p in ("p50", "p90", "p95"))
+        table.add_row(name, str(first["n"]), quantiles, str(one["whole_ms"]["p50"]), str(one["ratio"]))
+    console = Console()
+    console.print(table)
+    seams = found["seams"]
+    console.print(
+        f"real-time factor {found['rtf']}; streamed and whole differ by {found['max_abs_difference']:.1g} at most; "
+        f"{seams['starved']} of {seams['n']} streams would have starved (least slack {seams['least_slack_ms']} ms); "
+        f"target for first clauses: {TARGET_FIRST_AUDIO_MS:.0f} ms"
+    )
