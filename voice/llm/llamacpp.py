@@ -3,13 +3,13 @@
 Strategy: the ``llama_*`` functions of llama-cpp-python are used and its ``Llama`` class is not: that class has one sequence, no
 way to stop, and copies all logits. Here a step is one ``llama_decode`` over a batch that mixes sequences; its arrays are
 NumPy's own memory, so filling them costs no call per token. Decoding releases the GIL and a context is not thread-safe: nothing
-here may be called by two threads at the same time, save :meth:`Runtime.abort`, :meth:`Runtime.tokenize` and
-:meth:`Runtime.piece`.
+here may be called by two threads at the same time, save :meth:`Runtime.abort` and :meth:`Runtime.tokenize`.
 """
 
 import ctypes
 import logging
 import os
+import threading
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -23,7 +23,7 @@ from voice.errors import ChatError
 # OpenMP's threads spin between the operations of a step. Its default of 300,000 rounds takes the core from recognition and
 # synthesis, and from the very thread that it waits for: a token then costs several times as much as on one thread.
 # OpenMP reads this once, when llama.cpp is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+os.environ.setdefault("GOMP_SPINCOUNT", "100")
 
 import llama_cpp
 
@@ -69,6 +69,7 @@ class Runtime:
     def __init__(self, path: Path, *, cells: int, sequences: int, batch_tokens: int, threads: int, gpu_layers: int = 0) -> None:
         _check_gguf(path)
         self._model: Any = None
+        self._text_lock = threading.Lock()  # the vocabulary must not go while another thread reads it
         self._context: Any = None
         _recent_errors.clear()
         llama_cpp.llama_log_set(_on_log, None)
@@ -110,7 +111,8 @@ class Runtime:
 
     def close(self) -> None:
         """Free everything. May be called again."""
-        context, model, self._context, self._model = self._context, self._model, None, None
+        with self._text_lock:
+            context, model, self._context, self._model = self._context, self._model, None, None
         if context:
             llama_cpp.llama_free(context)
         if model:
@@ -123,13 +125,16 @@ class Runtime:
         data = text.encode("utf-8", errors="replace")
         capacity = len(data) + 8
         tokens = (llama_cpp.llama_token * capacity)()
-        count = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, special)
+        with self._text_lock:
+            if not self._model:
+                raise ChatError("the language model is closed")
+            count = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, special)
         if count < 0:
             raise ChatError(f"the model's tokenizer cannot take a text of {len(data)} bytes")
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token stands for; a control token stands for none. Thread-safe."""
+        """The bytes that a token stands for; a control token stands for none."""
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -128,13 +128,11 @@ class PromptBuilder:
         self._bos = bos
         self._text_limit = text_limit
         self._literal = functools.lru_cache(maxsize=256)(lambda text: tuple(tokenize(text, True)))
-        self._content: Any = functools.lru_cache(maxsize=1024)(
-            lambda text: tuple(cut_middle(tokenize(text, False), text_limit))
-        )
+        self._content = functools.lru_cache(maxsize=512)(lambda text: tuple(tokenize(text, False)))
 
     def is_cut(self, text: str) -> bool:
-        """Whether the middle of a message would be left out."""
-        return len(text) > self._char_limit or len(self._content(text)) >= self._text_limit
+        """Whether the middle of a message is left out."""
+        return len(text) > self._char_limit or len(self._content(text)) > self._text_limit
 
     @property
     def _char_limit(self) -> int:
@@ -145,8 +143,8 @@ class PromptBuilder:
         if len(text) > self._char_limit:  # bounds the time of tokenising what would be cut anyway
             half = self._char_limit // 2
             text = text[:half] + text[-half:]
-        tokens: Sequence[int] = self._content(text)
-        return tokens
+        tokens = self._content(text)
+        return tokens if len(tokens) <= self._text_limit else cut_middle(tokens, self._text_limit)
 
     def build(self, messages: Sequence[Message]) -> Prompt:
         """The prompt for ``messages`` (see :func:`~voice.llm.history.normalize`).
