@@ -289,7 +289,14 @@ def check_space() -> None:
 def models(*arguments: str) -> None:
     """Call ``voice models``, which shows its own progress."""
     command = [sys.executable, "-m", "voice.commands.models", *arguments]
-    if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode:
+    child = subprocess.Popen(command, cwd=ROOT, stdout=sys.stderr)
+    try:
+        failed = child.wait() != 0
+    except BaseException:
+        child.terminate()  # it ends its own downloads
+        child.wait()
+        raise
+    if failed:
         raise SetupError("the models are not ready; the reason is above. Run this again when it is put right")
 
 

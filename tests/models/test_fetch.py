@@ -234,3 +234,15 @@ def test_a_download_that_stalls_is_ended(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(sources, "STALL_S", 0.0)
     with pytest.raises(ModelFetchError, match="got no byte"):
         sources._run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, lambda _: None, what="it")
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("Collecting x\nERROR: No matching distribution found for x==1\n", "No matching distribution found for x==1"),
+        ("Traceback\n  File\nhub.errors.LocalEntryNotFoundError: cannot reach the Hub.\n", "cannot reach the Hub"),
+        ("", "it said nothing"),
+    ],
+)
+def test_the_line_that_says_why_is_found(output: str, reason: str) -> None:
+    assert sources._reason(output) == reason

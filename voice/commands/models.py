@@ -2,6 +2,8 @@
 
 import json
 import math
+import signal
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -216,8 +218,9 @@ class _Bar:
 if __name__ == "__main__":  # what scripts/setup.py calls, before the rest of the program can be imported
     from voice.errors import VoiceError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of an exception, so that downloads are ended
     try:
         app()
     except VoiceError as problem:
-        Console(stderr=True).print(f"voice models: {problem}", style="red", highlight=False)
+        Console(stderr=True).print(f"voice models: {problem}", style="red", highlight=False, soft_wrap=True)
         raise SystemExit(1) from problem

@@ -6,6 +6,7 @@ proxies and certificates work as they do for every other package. Progress is th
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -148,4 +149,5 @@ def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
     line = (errors or lines or ["it said nothing"])[-1]
-    return line.removeprefix("ERROR: ")[:300]
+    line = re.sub(r"^([\w.]+Error|ERROR): ", "", line)
+    return line[:300].rstrip(".")
