@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -197,3 +198,51 @@ def test_nothing_heavy_is_imported_for_help() -> None:
 
 def test_the_version() -> None:
     assert RUN.invoke(app, ["--version"]).stdout == "voice 0.1.0\n"
+
+
+# --- with the real models -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+def test_ask_answers_a_real_voice_aloud(tmp_path: Path) -> None:
+    from voice.commands.ask import sample
+
+    words = read_audio(sample())[: 3 * 16000]  # "Ever tried, ever failed."
+    write_wav(tmp_path / "words.wav", words, 16000)
+    out = tmp_path / "reply.wav"
+    result = RUN.invoke(app, ["--set", "server.port=0", "ask", str(tmp_path / "words.wav"), "--json", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert "failed" in answer["transcript"].lower()
+    assert answer["reply"]
+    assert answer["ttfa_ms"] > 0
+    assert {"speech_end", "asr_final", "llm_first_token", "first_audio_sent"} <= answer["marks"].keys()
+    assert read_audio(out).max() > 0.05
+
+
+@pytest.mark.real
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_serve_says_where_it_listens_and_goodbye() -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from voice.cli import main; main()",
+        "--set",
+        "trace.enabled=false",
+        "serve",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        seen = ""
+        for line in process.stderr:
+            seen += line
+            if "Ctrl-C" in line:
+                process.send_signal(signal.SIGTERM)
+                break
+        seen += process.stderr.read()
+        assert process.wait(15) == 0
+    assert "voice listens at ws://127.0.0.1:" in seen
+    assert "goodbye" in seen
+    assert "Traceback" not in seen

@@ -230,7 +230,7 @@ async def test_a_half_open_connection_is_found_by_pings(monkeypatch: pytest.Monk
 
 
 async def test_a_flood_of_audio_does_not_starve_the_others() -> None:
-    async with serving() as (server, house), connect(server.url) as good, connect(server.url) as evil:
+    async with serving(max_control_per_s=1000) as (server, house), connect(server.url) as good, connect(server.url) as evil:
         await goes_on(good)
 
         async def flood() -> None:

@@ -152,7 +152,7 @@ def _budget_table(turn: "TurnHeard") -> "Table":
     record = turn.record or {}
     forecast = record.get("forecast_ms", {})
     late = set(record.get("late_stages", ()))
-    table = Table("stage", title="from your last sound to the first sound of the reply", title_justify="left")
+    table = Table("from your last sound to its first")
     table.add_column("ms", justify="right")
     table.add_column("forecast", justify="right")
     for stage, ms in record.get("stages_ms", {}).items():
@@ -172,7 +172,7 @@ def _budget_table(turn: "TurnHeard") -> "Table":
 def _marks_table(record: Mapping[str, Any]) -> "Table":
     from rich.table import Table
 
-    table = Table("mark", title="when it happened, from the end of your speech", title_justify="left")
+    table = Table("after the end of your speech")
     table.add_column("ms", justify="right")
     for mark, ms in sorted(record.get("offsets_ms", {}).items(), key=lambda item: item[1]):
         table.add_row(mark.replace("_", " "), f"{ms:+.0f}")

@@ -33,12 +33,12 @@ async def _serve(config: Config, *, check: bool) -> None:
             out.print(f"[green]✓[/] {name}")
 
         async with hosted(config, progress=progress) as server:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop.set)
             if check:
                 status.update("asking a recorded question …")
                 await _check(config, server.url)
             status.stop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop.set)
             token = " --set server.token=…" if config.server.token else ""
             out.print(
                 f"\n[bold]voice listens at {server.url}[/]"
