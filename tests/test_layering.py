@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "voice"
 FOUNDATION = {
-    "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "__init__",
+    "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
+    "__init__",
 }  # fmt: skip
 STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "tts"}
 LAYERS = (
@@ -46,7 +47,11 @@ def imported_rooms(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             if node.module == "voice":
-                names |= {f"voice.{alias.name}" for alias in node.names if (ROOT / alias.name).exists() or (ROOT / f"{alias.name}.py").exists()}
+                names |= {
+                    f"voice.{alias.name}"
+                    for alias in node.names
+                    if (ROOT / alias.name).exists() or (ROOT / f"{alias.name}.py").exists()
+                }
             else:
                 names.add(node.module)
         elif isinstance(node, ast.Import):
@@ -55,7 +60,7 @@ def imported_rooms(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("voice.")}
 
 
-@pytest.mark.parametrize(("room", "path"), rooms(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("room", "path"), rooms(), ids=str)
 def test_imports_point_downwards(room: str, path: Path) -> None:
     for other in imported_rooms(path) - {room}:
         if level(other) == level(room) and room in STAGES:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from voice import __version__
 from voice.commands import ask, chat, serve, settings
+from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
 from voice.errors import AudioError, ConfigError, ProtocolError, VoiceError
@@ -87,6 +88,7 @@ app.command(epilog="voice chat    echo 'What is the capital of France?' | voice 
 )
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from voice.errors import ChatError, VoiceError
 from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
-from voice.tts.speakable import speakable
+from voice.tts.speakable import Speakable
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class Attempt:
         self._trace = trace
         self._on_transcript = on_transcript
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
+        self._speakable = Speakable()
         self._speaking = asyncio.Event()
 
     async def run(self) -> None:
@@ -149,7 +150,7 @@ class Attempt:
             self._clauses.close()
 
     async def _hand_over(self, clause: str) -> None:
-        if spoken := speakable(clause):
+        if spoken := self._speakable(clause):
             self._mark(Mark.FIRST_CLAUSE)
             await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from voice.config import Config, LlmConfig, TraceConfig, TurnConfig
 from voice.errors import Overloaded, SynthesisError
 from voice.pipeline import APOLOGY
 from voice.session import Conversation
-from voice.stages import Message, Samples
+from voice.stages import Message, Samples, SpeechChunk
 from voice.trace import TraceLog
 
 
@@ -241,9 +242,10 @@ def test_the_next_turn_knows_the_one_before() -> None:
 @pytest.mark.parametrize("broken", ["asr", "llm", "tts"])
 def test_a_failing_stage_is_said_aloud_and_the_conversation_goes_on(broken: str) -> None:
     class BrokenSynthesizer(FakeSynthesizer):
-        async def stream(self, clause):  # type: ignore[no-untyped-def]
-            raise SynthesisError("the fake voice was told to fail")
-            yield
+        async def stream(self, clause: str) -> AsyncGenerator[SpeechChunk, None]:
+            if clause:
+                raise SynthesisError("the fake voice was told to fail")
+            yield SpeechChunk(silence(0.1), 0)
 
     fakes = Fakes()
     if broken == "asr":

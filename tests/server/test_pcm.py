@@ -195,6 +195,7 @@ def test_every_event_has_its_message_and_the_list_is_whole() -> None:
         {"type": "transcript", "role": "user", "text": "what is it", "final": True, "turn": 1},
         {"type": "turn_reopened", "turn": 1},
         {"type": "transcript", "role": "agent", "text": "A test.", "final": True, "turn": 1},
+        {"type": "clear", "turn": 1},
         {"type": "pause", "turn": 1},
         {"type": "resume", "turn": 1},
         {"type": "clear", "turn": 1, "heard": "A"},

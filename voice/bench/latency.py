@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voice.bench.hesitation import hesitating, recognised_words
 from voice.bench.recordings import Recording, default_recordings, from_manifest, spread
@@ -16,9 +16,12 @@ from voice.bench.report import summary
 from voice.bench.server import RunningServer
 from voice.bench.streaming import Heard, stream
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 HELLO = {"type": "hello", "version": 1, "sample_rate_hz": 16_000, "trace": True}
 HESITATION = "hesitation"
-Progress = Callable[[int, int, Heard], None]
+Progress = Callable[[int], None]
 
 
 def recording_sets(manifest: Path | None, *, limit: int | None, seed: int) -> dict[str, list[Recording]]:
@@ -48,7 +51,6 @@ def hesitation_set(originals: Sequence[Recording], *, seed: int) -> list[Recordi
 
 async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]], progress: Progress) -> dict[str, Any]:
     """Stream every recording, one after the other, and summarise what was heard."""
-    total = sum(len(recordings) for recordings in sets.values())
     heard: dict[str, list[Heard]] = {name: [] for name in sets}
     cpu_before_s, done = server.cpu_s(), 0
     for name, recordings in sets.items():
@@ -56,7 +58,7 @@ async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]]
             outcome = await stream(server.url, one, hello=HELLO)
             heard[name].append(outcome)
             done += 1
-            progress(done, total, outcome)
+            progress(done)
             await asyncio.sleep(0.2)  # the server forgets the connection
     cpu_s = server.cpu_s() - cpu_before_s
     return result(heard, cpu_s=cpu_s, rss_mib=server.rss_mib())
@@ -129,3 +131,60 @@ def wasted_share(outcomes: Iterable[Heard]) -> float | None:
 def share(hits: Sequence[bool]) -> float | None:
     """The share of true values, ``None`` of none."""
     return round(sum(hits) / len(hits), 4) if hits else None
+
+
+def show(found: Mapping[str, Any], people: "Console") -> None:
+    """Print the result as a table."""
+    from rich.table import Table
+
+    table = Table(title="voice-to-voice latency (ms) and cut-offs")
+    for heading in ("set", "utterances", "answered", "p50", "p90", "p95", "cut off", "pauses cut off"):
+        table.add_column(heading, justify="left" if heading == "set" else "right")
+    rows = {**found["sets"], "all but hesitation": found}
+    for name, one in rows.items():
+        latency = one["voice_to_voice_ms"]
+        table.add_row(
+            name,
+            str(one["utterances"]),
+            str(one["answered"]),
+            *(str(latency.get(p, "-")) for p in ("p50", "p90", "p95")),
+            percent(one["cut_off_rate"]),
+            f"{percent(one['pause_cut_off_rate'])} of {one['pauses']}",
+        )
+    people.print(table)
+    people.print(
+        f"thrown away {percent(found['wasted_share'])} of the tokens, "
+        f"{found['cpu_seconds_per_spoken_minute']} CPU seconds a spoken minute, {found['rss_mib']} MiB"
+    )
+
+
+def plot(found: Mapping[str, Any], path: Path) -> None:
+    """Draw the distribution of the latency against the budget."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    plain = [one for one in found["each"] if HESITATION not in one["name"] and one["voice_to_voice_ms"] is not None]
+    values = sorted(one["voice_to_voice_ms"] for one in plain)
+    axes.step(values, [(index + 1) / len(values) for index in range(len(values))], where="post", label="answered turns")
+    axes.axvline(300, color="tab:red", linestyle="--", label="budget: 300 ms")
+    axes.set(
+        xlabel="voice-to-voice latency, ms",
+        ylabel="share of turns answered by then",
+        xlim=(0, max(600, *values[-1:])),
+        ylim=(0, 1),
+        title=f"cut off: {percent(found['cut_off_rate'])} of utterances, "
+        f"{percent(found['hesitation_cut_off_rate'])} of hesitations",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def percent(value: float | None) -> str:
+    """A share for reading."""
+    return "-" if value is None else f"{value:.1%}"

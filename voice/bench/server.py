@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,21 @@ def own_server(arguments: Sequence[str] = ()) -> Iterator[RunningServer]:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+@contextlib.contextmanager
+def server_at(url: str) -> Iterator[RunningServer]:
+    """A server that runs already on this machine.
+
+    Raises:
+        ServerUnreachable: no process of this machine listens at that port.
+    """
+    port = urllib.parse.urlsplit(url).port or 80
+    for connection in psutil.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            yield RunningServer(url, psutil.Process(connection.pid))
+            return
+    raise ServerUnreachable(f"no process of this machine that can be seen listens at port {port} ({url})")
 
 
 def _wait_until_ready(process: "subprocess.Popen[str]", port: int) -> None:

@@ -34,6 +34,11 @@ class Options:
     overrides: tuple[str, ...] = ()
     verbose: bool = False
 
+    def arguments(self) -> list[str]:
+        """The same options for another process."""
+        config = ["--config", str(self.config_file)] if self.config_file is not None else []
+        return [*config, *(word for override in self.overrides for word in ("--set", override))]
+
 
 def options(context: typer.Context) -> Options:
     """The global options; the defaults where a command runs alone."""

@@ -98,13 +98,13 @@ class TurnReopened(ServerMessage, frozen=True, tag="turn_reopened"):
 
 
 class Pause(ServerMessage, frozen=True, tag="pause"):
-    """Hold playback where it is: somebody may be speaking over the reply."""
+    """Somebody may be speaking over the reply: it is held. Comes right after a :class:`Clear`."""
 
     turn: Turn
 
 
 class Resume(ServerMessage, frozen=True, tag="resume"):
-    """It was nothing: play on."""
+    """It was nothing: the reply goes on from where it was held; what was cleared is sent again."""
 
     turn: Turn
 
@@ -115,7 +115,7 @@ class Clear(ServerMessage, frozen=True, tag="clear"):
     turn: Turn | UnsetType = UNSET
     """Only after a hello."""
     heard: str | UnsetType = UNSET
-    """Only after a hello: the part of the reply that counts as heard."""
+    """Only after a hello: the part of the reply that counts as heard. Absent when the reply is only held."""
 
 
 class ReplyEndedMessage(ServerMessage, frozen=True, tag="reply_ended"):

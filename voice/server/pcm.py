@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from voice import events
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
@@ -123,13 +124,11 @@ class PcmCodec:
             case events.ReplyText(turn=turn, text=text):
                 return [self._transcript("agent", turn, text, final=True)]
             case events.ReplyPaused(turn=turn):
-                return [to_json(m.Pause(turn=turn))]
+                return [self._clear(turn), to_json(m.Pause(turn=turn))]
             case events.ReplyResumed(turn=turn):
                 return [to_json(m.Resume(turn=turn))]
             case events.AudioCleared(turn=turn, heard=heard):
-                if self._outbound is not None:
-                    self._outbound.clear()
-                return [to_json(m.Clear(turn=turn, heard=heard) if self._hello else m.Clear())]
+                return [self._clear(turn, heard)]
             case events.ReplyEnded(turn=turn, reason=reason):
                 return [*self._rest(), to_json(m.ReplyEndedMessage(turn=turn, reason=reason))]
             case events.TurnTraced(turn=turn, record=record):
@@ -138,6 +137,11 @@ class PcmCodec:
                 return [to_json(m.NoticeMessage(code=code, message=message))]
             case _:
                 assert_never(event)
+
+    def _clear(self, turn: int, heard: str | UnsetType = UNSET) -> str:
+        if self._outbound is not None:
+            self._outbound.clear()
+        return to_json(m.Clear(turn=turn, heard=heard) if self._hello else m.Clear())
 
     def _transcript(self, role: str, turn: int, text: str, *, final: bool, stable_chars: int | None = None) -> str:
         message = m.TranscriptMessage(role=role, text=text, final=final)  # type: ignore[arg-type]

@@ -74,6 +74,7 @@ class Conversation:
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
         self._failure: Overloaded | None = None
+        self._told_of_flood = False
         self.events: Channel[out.Event] = Channel(1024, WhenFull.FAIL, name="events")
         """What happens, for one consumer; ends after :meth:`close`."""
 
@@ -103,9 +104,10 @@ class Conversation:
     def push_audio(self, samples: Samples) -> None:
         """Take microphone audio: 16 kHz float32 mono, any length. Never waits.
 
-        Audio that comes faster than it can be looked at loses its oldest part, with a notice.
+        Audio that comes faster than it can be looked at loses its oldest part, with one notice a conversation.
         """
-        if not self._ear.push(samples):
+        if not self._ear.push(samples) and not self._told_of_flood:
+            self._told_of_flood = True
             self._emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
 
     def push_text(self, text: str) -> None:
