@@ -6,6 +6,7 @@ more is stopped from inside llama.cpp; a step that others share is not, since it
 lasts no longer than a token or a chunk of a prompt.
 """
 
+import ctypes
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from voice.errors import ChatBusy, ChatError
 from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, plan_step
-from voice.llm.sequence import Job, Kind, Slot, cells_in_use
+from voice.llm.sequence import Job, Kind, Slot
 from voice.stages import Token
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ ALONE_TOKENS = 128
 """Prompt tokens in a step that delays nobody's next token."""
 SHARED_TOKENS = 32
 """Prompt tokens in a step that does."""
-_SYSTEM = 0
 Step = list[tuple[Slot, Job, int]]
 
 
@@ -50,14 +50,14 @@ class Engine:
         prepare: Callable[[Runtime], Sequence[int]],
         sampler: Callable[[], Sampler],
     ) -> None:
-        self._slots = [Slot(sequence=i + 1) for i in range(conversations)]
+        self._slots = [Slot(sequence=i) for i in range(conversations)]
         self._free = list(reversed(self._slots))
         self._new_sampler = sampler
         self._condition = threading.Condition()
         self._running: Step = []
         self._closing = False
-        self._ended_jobs = 0
         self._system: list[int] = []
+        self._snapshot: ctypes.Array[ctypes.c_uint8] | None = None
         self._failure: list[BaseException] = []
         self._runtime: Runtime | None = None
         ready = threading.Event()
@@ -180,13 +180,14 @@ class Engine:
     def _warm_up(self, runtime: Runtime, system: Sequence[int]) -> None:
         """Compute the system prompt and run the shapes that come: the first step of each kind is the slowest."""
         self._system = list(system)
+        spare = self._slots[0]
         for start in range(0, len(self._system), runtime.batch.capacity):
             runtime.batch.clear()
-            runtime.batch.add(_SYSTEM, start, self._system[start : start + runtime.batch.capacity])
+            runtime.batch.add(spare.sequence, start, self._system[start : start + runtime.batch.capacity])
             _check(runtime.decode())
+        self._snapshot = runtime.snapshot(spare.sequence) if self._system else None
         for slot in self._slots:
             self._refresh(runtime, slot)
-        spare = self._slots[0]
         for count in (1, 8):
             runtime.batch.clear()
             row = runtime.batch.add(spare.sequence, len(spare.cached), [0] * count)
@@ -217,8 +218,6 @@ class Engine:
             if slot.job is not None and not slot.job.live:
                 self._end(slot.job)
                 slot.job = None
-                self._ended_jobs += 1
-                slot.used = self._ended_jobs
             for job in [job for job in slot.waiting if not job.live]:
                 self._end(job)
                 slot.waiting.remove(job)
@@ -226,19 +225,14 @@ class Engine:
                 self._refresh(runtime, slot)
 
     def _start_waiting(self, runtime: Runtime) -> None:
-        """Start waiting jobs while the cache has room for all that they may need; urgent ones first."""
-        slots = [slot for slot in self._slots if slot.job is None and slot.waiting and not slot.waiting[0].outcome.full]
-        for slot in sorted(slots, key=lambda slot: not slot.waiting[0].urgent):
-            job = slot.waiting[0]
-            if not self._make_room(runtime, slot, job.most_tokens):
-                return
-            slot.waiting.pop(0)
-            slot.job = job
+        for slot in self._slots:
+            if slot.job is not None or not slot.waiting:
+                continue
+            slot.job = job = slot.waiting.pop(0)
             kept = self._keep(runtime, slot, job)
-            if not job.started:
-                job.started = True
-                job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
-                job.sampler = self._new_sampler() if job.kind is Kind.REPLY else None
+            job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
+            if job.kind is Kind.REPLY:
+                job.sampler = self._new_sampler()
             if job.probe is not None and job.probe.position <= kept:
                 job.probe = None
             if kept == len(job.tokens):  # a prefill that changes nothing
@@ -261,35 +255,14 @@ class Engine:
         if not runtime.truncate(slot.sequence, length):
             length = 0
         del slot.cached[length:]
-        slot.shared = min(slot.shared, length)
         return length
 
     def _refresh(self, runtime: Runtime, slot: Slot) -> None:
         """Put a conversation back to its beginning: the system prompt."""
         runtime.truncate(slot.sequence, 0)
-        runtime.share(_SYSTEM, slot.sequence)
-        slot.cached = list(self._system)
-        slot.shared = len(slot.cached)
+        restored = self._snapshot is not None and runtime.restore(slot.sequence, self._snapshot)
+        slot.cached = list(self._system) if restored else []
         slot.stale = False
-
-    def _make_room(self, runtime: Runtime, slot: Slot, need: int) -> bool:
-        """Give up caches of idle conversations, the longest unused first, until ``need`` tokens fit.
-
-        They are computed again when their conversation goes on.
-        """
-        others = [other for other in self._slots if other is not slot]
-        idle = sorted((other for other in others if other.idle and other.own), key=lambda other: other.used)
-        while cells_in_use(others, len(self._system)) + need - slot.shared > runtime.cells:
-            if not idle:
-                return False
-            self._refresh_idle(runtime, idle.pop(0))
-        return True
-
-    def _refresh_idle(self, runtime: Runtime, slot: Slot) -> None:
-        self._refresh(runtime, slot)
-        if slot.job is not None:  # its reader is behind: what it needs is computed again when there is room
-            slot.waiting.insert(0, slot.job)
-            slot.job = None
 
     # --- one step ------------------------------------------------------------------------------------------------------------
 
@@ -351,16 +324,7 @@ class Engine:
             self._truncate(runtime, slot, len(slot.cached))
         if code is Decoded.ABORTED:
             return
-        if code is Decoded.NO_ROOM:
-            with self._condition:
-                idle = [slot for slot in self._slots if slot.idle and slot.own]
-                for slot in idle:
-                    self._refresh_idle(runtime, slot)
-            if idle:
-                return
-        reason = (
-            "its cache is full; lower llm.conversations" if code is Decoded.NO_ROOM else "llama.cpp could not compute a step"
-        )
+        reason = "its cache is full" if code is Decoded.NO_ROOM else "llama.cpp could not compute a step"
         log.error("the language model failed: %s", reason)
         self._fail(runtime, step, ChatError(f"the language model failed: {reason}; ask again"))
 

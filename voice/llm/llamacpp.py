@@ -56,8 +56,8 @@ class Runtime:
 
     Args:
         path: a GGUF file.
-        cells: tokens that the cache holds, over all sequences.
-        sequences: sequences that may share it.
+        context_tokens: tokens that the cache holds of each sequence.
+        sequences: how many there are, numbered from 0.
         batch_tokens: tokens in one step, at most.
         threads: CPU threads of a step.
         gpu_layers: layers on a GPU; -1 for all.
@@ -66,7 +66,9 @@ class Runtime:
         ChatError: the file is not a GGUF, is damaged, does not generate text, or there is no memory for it.
     """
 
-    def __init__(self, path: Path, *, cells: int, sequences: int, batch_tokens: int, threads: int, gpu_layers: int = 0) -> None:
+    def __init__(
+        self, path: Path, *, context_tokens: int, sequences: int, batch_tokens: int, threads: int, gpu_layers: int = 0
+    ) -> None:
         _check_gguf(path)
         self._model: Any = None
         self._text_lock = threading.Lock()  # the vocabulary must not go while another thread reads it
@@ -77,13 +79,23 @@ class Runtime:
         self._model = _load(path, gpu_layers)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         try:
-            self._context = self._make_context(path, cells, sequences, batch_tokens, threads)
+            params = llama_cpp.llama_context_default_params()
+            params.n_ctx = context_tokens * sequences
+            params.n_seq_max = sequences
+            # Each sequence's own cells, without the flash kernel: measured, a prompt token then costs half of what it does with
+            # one pool for all and that kernel (which is slow below 64 tokens), whatever the other sequences hold.
+            params.kv_unified = False
+            if not gpu_layers:
+                params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+            params.n_batch = params.n_ubatch = batch_tokens
+            params.n_threads = params.n_threads_batch = threads
+            params.no_perf = True
+            self._context = self._make_context(path, params)
         except ChatError:
             self.close()
             raise
         self._memory = llama_cpp.llama_get_memory(self._context)
         self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
-        self.cells = int(llama_cpp.llama_n_ctx(self._context))
         self.batch = Batch(batch_tokens)
         # llama.cpp asks the callback after every tensor operation. A Python function would need the GIL a thousand times a
         # step; libc's strlen needs none, and the length of a one-byte flag is the answer: 0 goes on, 1 stops.
@@ -91,20 +103,13 @@ class Runtime:
         stop_if_set = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
         llama_cpp.llama_set_abort_callback(self._context, stop_if_set, ctypes.cast(self._abort_flag, ctypes.c_void_p))
 
-    def _make_context(self, path: Path, cells: int, sequences: int, batch_tokens: int, threads: int) -> Any:
+    def _make_context(self, path: Path, params: Any) -> Any:
         if not llama_cpp.llama_model_has_decoder(self._model):
             raise ChatError(f"{path.name} is not a model that writes text; choose a chat model in llm.model")
-        params = llama_cpp.llama_context_default_params()
-        params.n_ctx = cells
-        params.n_seq_max = sequences
-        params.kv_unified = True  # one pool for all: a batch of several sequences stays one pass over the weights
-        params.n_batch = params.n_ubatch = batch_tokens
-        params.n_threads = params.n_threads_batch = threads
-        params.no_perf = True
         context = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
             raise ChatError(
-                f"no context of {cells} tokens for {path.name}: {_last_error('out of memory?')}; "
+                f"no context of {params.n_ctx} tokens for {path.name}: {_last_error('out of memory?')}; "
                 "lower llm.context_tokens or llm.conversations"
             )
         return context
@@ -195,9 +200,17 @@ class Runtime:
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         return False
 
-    def share(self, source: int, target: int) -> None:
-        """Let ``target`` (empty) hold the same tokens as ``source``, in the same cells."""
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+    def snapshot(self, sequence: int) -> "ctypes.Array[ctypes.c_uint8]":
+        """What the cache holds of a sequence."""
+        size = int(llama_cpp.llama_state_seq_get_size(self._context, sequence))
+        state: ctypes.Array[ctypes.c_uint8] = (ctypes.c_uint8 * size)()
+        llama_cpp.llama_state_seq_get_data(self._context, state, size, sequence)
+        return state
+
+    def restore(self, sequence: int, state: "ctypes.Array[ctypes.c_uint8]") -> bool:
+        """Let a sequence hold what another one held at its :meth:`snapshot`. False: it holds nothing."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        return bool(llama_cpp.llama_state_seq_set_data(self._context, state, len(state), sequence))
 
 
 class Batch:

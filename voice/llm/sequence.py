@@ -1,6 +1,5 @@
 """What the engine keeps for each conversation, and what it is asked to do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
@@ -72,8 +71,8 @@ class Probe:
 class Job:
     """One request. ``tokens`` is what the conversation's cache must hold before the next result: prompt, then reply.
 
-    So a prompt that is half computed, a reply that waits for its next token and a reply whose cache was given to another
-    conversation are the same thing: some of ``tokens`` are not in the cache yet.
+    So a prompt that is half computed and a reply that waits for its next token are the same thing: some of ``tokens`` are not
+    in the cache yet.
     """
 
     kind: Kind
@@ -86,17 +85,11 @@ class Job:
     sampler: Sampler | None = None
     cancelled: bool = False
     done: bool = False
-    started: bool = False
 
     @property
     def urgent(self) -> bool:
         """Whether a user waits for it."""
         return self.kind is not Kind.PREFILL
-
-    @property
-    def most_tokens(self) -> int:
-        """The most that its conversation's cache may come to hold."""
-        return self.stats.prompt + self.max_tokens if self.started else len(self.tokens) + self.max_tokens
 
     @property
     def live(self) -> bool:
@@ -111,30 +104,16 @@ class Slot:
     Attributes:
         sequence: its number in llama.cpp.
         cached: the tokens that it holds.
-        shared: how many of these, from the beginning, lie in the system prompt's cells.
         job: the one that is being computed.
         waiting: those after it, oldest first.
         stale: its conversation has ended; what it holds is nobody's.
-        used: when a job last ended here, in ended jobs; the smallest is given up first when room is needed.
     """
 
     sequence: int
     cached: list[int] = field(default_factory=list)
-    shared: int = 0
     job: Job | None = None
     waiting: list[Job] = field(default_factory=list)
     stale: bool = False
-    used: int = 0
-
-    @property
-    def own(self) -> int:
-        """Cells that nobody else uses."""
-        return len(self.cached) - self.shared
-
-    @property
-    def idle(self) -> bool:
-        """Whether its cache may be given up: nothing runs, or what runs waits for its reader."""
-        return self.job is None or self.job.outcome.full
 
     def enqueue(self, job: Job) -> list[Job]:
         """Add a job and return those that it makes pointless.
@@ -147,10 +126,3 @@ class Slot:
         earlier = [*([self.job] if self.job else []), *self.waiting]
         self.waiting.append(job)
         return [other for other in earlier if other.kind in pointless and other.live]
-
-
-def cells_in_use(slots: Sequence[Slot], system: int) -> int:
-    """Cells that the cache must keep free of others: what idle conversations hold and what running ones may come to hold."""
-    return system + sum(
-        max(slot.own, slot.job.most_tokens - slot.shared) if slot.job and not slot.idle else slot.own for slot in slots
-    )
