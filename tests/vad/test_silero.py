@@ -90,4 +90,4 @@ def test_the_end_of_speech_is_near_the_last_voiced_sample(model: SileroModel) ->
     truths = [end for _, end in voiced_spans(audio, 16_000, join_ms=400)]
     errors_ms = [np.abs(ends - truth).min() / 16 for truth in truths]
     assert len(errors_ms) >= 8
-    assert np.median(errors_ms) <= 32
+    assert np.median(errors_ms) <= 64  # two windows

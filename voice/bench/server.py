@@ -51,7 +51,7 @@ def own_server(arguments: Sequence[str] = ()) -> Iterator[RunningServer]:
         ServerUnreachable: it did not come up; its last words are in the message.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "voice.cli", *arguments, "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "voice", *arguments, "serve", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
     try:
         _wait_until_ready(process, port)

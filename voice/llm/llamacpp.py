@@ -8,24 +8,17 @@ here may be called by two threads at the same time, save :meth:`Runtime.abort` a
 
 import ctypes
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
 from voice.errors import ChatError
-
-# OpenMP's threads spin between the operations of a step. Its default of 300,000 rounds takes the core from recognition and
-# synthesis, and from the very thread that it waits for: a token then costs several times as much as on one thread.
-# OpenMP reads this once, when llama.cpp is loaded.
-os.environ.setdefault("GOMP_SPINCOUNT", "100")
-
-import llama_cpp
 
 log = logging.getLogger(__name__)
 
