@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
-from voice.errors import ChatError, VoiceError
-from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer
+from voice.errors import AsrError, ChatError, VoiceError
+from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer, Transcript
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.speakable import Speakable
@@ -52,10 +52,10 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers: speech or typed text, after what was said before."""
+    """What an attempt answers, after what was said before: typed text, speech, or speech that is already being recognised."""
 
     history: Sequence[Message]
-    said: Samples | str
+    said: "Samples | str | asyncio.Task[Transcript | None]"
 
 
 class Attempt:
@@ -117,7 +117,12 @@ class Attempt:
 
     async def _recognise(self) -> str:
         said = self._request.said
-        if isinstance(said, str):
+        if isinstance(said, asyncio.Task):
+            heard = await asyncio.shield(said)
+            if heard is None:
+                raise AsrError("the utterance could not be recognised")
+            self.transcript = heard.text
+        elif isinstance(said, str):
             self.transcript = said
         else:
             self.transcript = (await self._stages.recognizer.transcribe(said)).text
