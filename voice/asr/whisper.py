@@ -107,7 +107,7 @@ class _Whisper:
                 str(folder),
                 device=config.device,
                 compute_type=config.compute_type,
-                cpu_threads=config.threads or min(os.cpu_count() or 1, 4),
+                cpu_threads=config.threads or max(1, min((os.cpu_count() or 1) // 2, 4)),
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
