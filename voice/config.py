@@ -141,7 +141,7 @@ class TtsConfig(Section, frozen=True):
     """0: as many as the machine has cores, 4 at most."""
     speed: float = 1.0
     """2.0 speaks twice as fast."""
-    first_clause_words: int = 3
+    first_clause_words: int = 2
     """The first clause may be let go after this many words, at a natural place."""
     first_chunk_frames: int = 24
     """Frames of 256 samples in the first chunk."""
