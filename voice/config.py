@@ -77,7 +77,7 @@ class TurnConfig(Section, frozen=True):
     threads: int = 0
     preempt_silence_ms: int = 64
     """After this much silence the reply is prepared, behind a gate."""
-    commit_probability: float = 0.8
+    commit_probability: float = 0.43
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
     """After this much silence the turn is over whatever the probability."""
