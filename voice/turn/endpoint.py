@@ -68,7 +68,7 @@ class Weights:
 _LEAST = 1e-4
 _BROKEN = 0.0015
 """Below it, a "-" is no evidence: only a word cut in two has one, but not every unfinished word is cut in two."""
-_WRITTEN, _NOT_WRITTEN = 0.5, 0.003
+_WRITTEN, _NOT_WRITTEN = 0.5, 0.005
 """The probability of a mark, for a recogniser that only gives text."""
 _MOST_EXPONENT = 10.0
 """Silence of more than half an hour is all the same."""
