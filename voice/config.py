@@ -78,7 +78,7 @@ class TurnConfig(Section, frozen=True):
     """0: half of the cores, 2 at most."""
     preempt_silence_ms: int = 64
     """After this much silence the reply is prepared, behind a gate."""
-    commit_probability: float = 0.8
+    commit_probability: float = 0.43
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
     """After this much silence the turn is over whatever the probability."""
