@@ -294,6 +294,7 @@ class Conversation:
         turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
         self._start_for(turn, self._answer(turn.attempt), "reply")
         self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
+        self._start_for(turn, self._weigh_words(turn.pause, look), "words")
 
     def _stages(self) -> Stages:
         return Stages(
@@ -314,11 +315,14 @@ class Conversation:
         melody = await asyncio.shield(look.melody)
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())
-            pause.learn(melody=melody)
+            pause.learn_melody(melody)
+
+    async def _weigh_words(self, pause: Pause, look: Look) -> None:
+        heard = await asyncio.shield(look.words)
+        if heard is not None:
+            pause.learn_words(heard)
 
     def _on_transcript(self, turn: Turn, text: str) -> None:
-        if turn.pause is not None:
-            turn.pause.learn(transcript=text)
         if turn.committed:
             if text:
                 self._emit(out.FinalTranscript(turn.number, text))
