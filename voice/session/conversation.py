@@ -36,6 +36,8 @@ from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
+LAST_LOOK_MS = 70.0
+"""Two windows of the detector."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 OVERLAP_WORDS_EVERY_MS = 320.0
@@ -287,12 +289,13 @@ class Conversation:
             Request(self._history.messages(), look.words if look is not None else turn.typed or ""),
             trace,
             lambda text: self._on_transcript(turn, text),
+            lambda: None if turn.pause is None else turn.pause.ready(),
         )
         if look is None:
             self._start_for(turn, turn.attempt.run(), "reply")
             return
-        turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
-        self._start_for(turn, self._answer(turn.attempt), "reply")
+        turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
+        self._start_for(turn, self._answer(turn.attempt, turn.pause), "reply")
         self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
         self._start_for(turn, self._weigh_words(turn.pause, look), "words")
 
@@ -306,10 +309,20 @@ class Conversation:
             max_reply_tokens=self._config.llm.max_reply_tokens,
         )
 
-    async def _answer(self, attempt: Attempt) -> None:
+    async def _answer(self, attempt: Attempt, pause: Pause) -> None:
         await attempt.run()
+        if not pause.doubted:
+            pause.ready()  # also where there is nothing to hear
         if attempt.failure is not None and attempt.transcript is None:
             self._happened(Input.END_OF_TURN)  # recognition failed: there is no evidence to wait for
+
+    def _end_turn(self) -> None:
+        """Commit, unless the level has just risen: then the detector first says whether that is speech."""
+        turn = self._turn
+        if turn is not None and turn.pause is not None and self._ear.quiet_since is None and not turn.pause.doubted:
+            turn.pause.doubt(LAST_LOOK_MS)
+        else:
+            self._happened(Input.END_OF_TURN)
 
     async def _weigh_melody(self, turn: Turn, pause: Pause, look: Look) -> None:
         melody = await asyncio.shield(look.melody)
