@@ -297,7 +297,7 @@ class Conversation:
         turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
         self._start_for(turn, self._answer(turn.attempt, turn.pause), "reply")
         self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
-        self._start_for(turn, self._weigh_words(turn.pause, look), "words")
+        self._start_for(turn, turn.pause.weigh_words(look.words), "words")
 
     def _stages(self) -> Stages:
         return Stages(
@@ -329,11 +329,6 @@ class Conversation:
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())
             pause.learn_melody(melody)
-
-    async def _weigh_words(self, pause: Pause, look: Look) -> None:
-        heard = await asyncio.shield(look.words)
-        if heard is not None:
-            pause.learn_words(heard)
 
     def _on_transcript(self, turn: Turn, text: str) -> None:
         if turn.committed:
@@ -405,9 +400,8 @@ class Conversation:
 
     def _clear_audio(self, turn: Turn) -> None:
         turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
-        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
         turn.cancel_tasks()
-        self._emit(out.AudioCleared(turn.number, heard))
+        self._emit(out.AudioCleared(turn.number, turn.heard(self._clock.now_s())))
 
     def _mouth(self, turn: Turn) -> Mouth:
         if turn.mouth is None:
@@ -427,24 +421,10 @@ class Conversation:
         turn.looks.cancel()
         if reason == "nothing_said":
             self._ear.tracker.close()
-        attempt = turn.attempt
-        said = (attempt.transcript if attempt is not None else None) or turn.typed or ""
-        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
-        if turn.committed and said:
-            self._history.add(said, heard)
-        record = turn.trace.record(
-            end_reason=reason,
-            tier="edge",
-            typed=turn.typed is not None,
-            user_text=said,
-            reply_text=attempt.reply if attempt is not None else "",
-            heard_text=heard,
-            takebacks=turn.takebacks,
-            reopenings=turn.reopenings,
-            reply_tokens=attempt.tokens if attempt is not None else 0,
-            wasted_tokens=turn.wasted_tokens,
-            error=None if attempt is None or attempt.failure is None else str(attempt.failure),
-        )
+        heard = turn.heard(self._clock.now_s())
+        if turn.committed and turn.said:
+            self._history.add(turn.said, heard)
+        record = turn.record(reason, heard)
         if self._trace is not None:
             self._trace.write(record)
         self._emit(out.ReplyEnded(turn.number, reason))

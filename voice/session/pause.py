@@ -57,10 +57,17 @@ class Pause:
         self.evidence = replace(self.evidence, melody=probability)
         self._set_timer()
 
-    def learn_words(self, heard: Transcript) -> None:
-        """What was said is known."""
-        self.evidence = replace(self.evidence, transcript=heard.text, trails_off=heard.trails_off, breaks_off=heard.breaks_off)
-        self._set_timer()
+    async def weigh_words(self, words: "asyncio.Task[Transcript | None]") -> None:
+        """Take what was said as evidence, once it is known. Cancelling this does not cancel ``words``."""
+        heard = await asyncio.shield(words)
+        if heard is not None:
+            self.evidence = replace(
+                self.evidence,
+                transcript=heard.text,
+                trails_off=heard.trails_off,
+                breaks_off=heard.breaks_off,
+            )
+            self._set_timer()
 
     def probability(self, now_s: float) -> float:
         """The probability, now, that the user has finished."""
