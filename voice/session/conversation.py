@@ -20,19 +20,17 @@ from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
 from voice.errors import Overloaded, VoiceError
-from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
 from voice.session.mouth import Mouth
-from voice.session.overlap import Overlap
+from voice.session.overlap import Overlaps
 from voice.session.pause import Pause
 from voice.session.playback import Playback
 from voice.session.turn import Turn
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
 from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
-from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
@@ -40,7 +38,6 @@ LAST_LOOK_MS = 70.0
 """Two windows of the detector."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
-OVERLAP_WORDS_EVERY_MS = 320.0
 _REPLY_MARKS = (*ATTEMPT_MARKS, Mark.SPEECH_END, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
 
 _log = logging.getLogger(__name__)
@@ -72,7 +69,7 @@ class Conversation:
         self._turn: Turn | None = None
         self._turns = 0
         self._speech_start = 0
-        self._overlap: Overlap | None = None
+        self._overlaps = Overlaps(self._ear, engines.recognizer, config, self._start, self._heard, self._on_overlap)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
@@ -135,11 +132,12 @@ class Conversation:
         self._state = row.to
         for action in row.actions:
             self._do(action, what, typed)
-        if self._state is State.IDLE and self._overlap is not None:
+        if self._state is State.IDLE and (self._overlaps.sound is not None or self._ear.tracker.speaking):
             # the reply ended while somebody was already speaking: that is the next turn
-            self._speech_start = self._overlap.start_sample
-            self._overlap = None
+            self._speech_start = self._overlaps.take_over(self._speech_start)
             self._happened(Input.SPEECH_STARTED)
+        elif self._state not in {State.REPLYING, State.HELD}:
+            self._overlaps.forget()
 
     def _do(self, action: Action, why: Input, typed: str | None) -> None:
         if action is Action.OPEN_TURN:
@@ -159,7 +157,6 @@ class Conversation:
                 self._mouth(turn).hold()
                 self._emit(out.ReplyPaused(turn.number))
             case Action.RESUME_AUDIO:
-                self._end_overlap()
                 self._mouth(turn).resume()
                 self._emit(out.ReplyResumed(turn.number))
             case Action.CLEAR_AUDIO:
@@ -183,18 +180,19 @@ class Conversation:
 
     def _on_speech(self, from_sample: int, start_sample: int) -> None:
         self._speech_start = from_sample
-        turn = self._turn
-        if self._state is State.REPLYING and turn is not None:
-            first_audio_s = turn.trace.marks.get(Mark.FIRST_AUDIO_SENT)
-            window_s = self._config.turn.reopen_window_ms / 1000
-            started_s = self._ear.samples.time_of(start_sample)
-            if turn.typed is None and (first_audio_s is None or started_s - first_audio_s < window_s):
-                self._happened(Input.USER_WENT_ON)
-            else:
-                speech_ms = (self._ear.ring.end - start_sample) * 1000 / SAMPLE_RATE_HZ
-                self._overlap = Overlap(from_sample, speech_ms)
+        if self._state is State.REPLYING and self._goes_on(start_sample):
+            self._happened(Input.USER_WENT_ON)
         else:
             self._happened(Input.SPEECH_STARTED)
+
+    def _goes_on(self, sample: int) -> bool:
+        """Whether speech that begins at ``sample`` belongs to the turn that is being answered."""
+        turn = self._turn
+        if turn is None or turn.typed is not None:
+            return False
+        first_audio_s = turn.trace.marks.get(Mark.FIRST_AUDIO_SENT)
+        window_s = self._config.turn.reopen_window_ms / 1000
+        return first_audio_s is None or self._ear.samples.time_of(sample) - first_audio_s < window_s
 
     def _on_silence(self, speech_end_sample: int) -> None:
         silence_ms = (self._ear.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
@@ -211,8 +209,8 @@ class Conversation:
         return quiet_since
 
     def _on_window(self, probability: float) -> None:
-        if self._overlap is not None:
-            self._follow_overlap(self._overlap, probability)
+        if self._state is State.HELD or (self._state is State.REPLYING and not self._goes_on(self._ear.tracker.samples)):
+            self._overlaps.window(probability)
         turn = self._turn
         if turn is not None and self._state is State.LISTENING:
             length_s = (self._ear.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
@@ -225,7 +223,6 @@ class Conversation:
     # --- a turn of the user's ------------------------------------------------------------------------------------------------
 
     def _open_turn(self, typed: str | None) -> None:
-        self._overlap = None
         self._turns += 1
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(
@@ -430,39 +427,13 @@ class Conversation:
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
 
-    # --- a sound over the reply ----------------------------------------------------------------------------------------------
+    def _on_overlap(self, what: Input) -> None:
+        if what is Input.INTERRUPTION_CONFIRMED:
+            self._speech_start = self._overlaps.take_over(self._speech_start)
+        self._happened(what)
 
-    def _follow_overlap(self, overlap: Overlap, probability: float) -> None:
-        overlap.window(probability >= self._config.vad.stop_probability)
-        if self._state is State.REPLYING and overlap.speech_ms >= self._config.turn.interrupt_speech_ms:
-            self._happened(Input.SOUND_OVER_REPLY)
-        turn = self._turn
-        if turn is not None and self._state is State.HELD and overlap.wants_words(OVERLAP_WORDS_EVERY_MS):
-            overlap.asked_at_ms = overlap.speech_ms
-            self._start_for(turn, self._recognise_overlap(overlap), "overlap")
-        self._judge_overlap(overlap)
-
-    async def _recognise_overlap(self, overlap: Overlap) -> None:
-        audio = self._ear.ring.read(overlap.start_sample)
-        with contextlib.suppress(VoiceError):
-            overlap.transcript = await self._engines.recognizer.transcribe(audio, priority=Priority.PARTIAL)
-            if overlap is self._overlap:
-                self._judge_overlap(overlap)
-
-    def _judge_overlap(self, overlap: Overlap) -> None:
-        verdict = overlap.verdict()
-        if verdict is Verdict.INTERRUPTION and self._state is State.HELD:
-            self._speech_start = overlap.start_sample
-            self._happened(Input.INTERRUPTION_CONFIRMED)
-        elif verdict is Verdict.NOTHING:
-            if self._state is State.HELD:
-                self._happened(Input.INTERRUPTION_DISMISSED)
-            else:
-                self._end_overlap()
-
-    def _end_overlap(self) -> None:
-        self._overlap = None
-        self._ear.tracker.close()
+    def _heard(self) -> str:
+        return "" if self._turn is None else self._turn.heard(self._clock.now_s())
 
     # --- plumbing ------------------------------------------------------------------------------------------------------------
 

@@ -1,45 +1,185 @@
-"""A sound over the reply: gathers what is known of it until there is a verdict."""
+"""A sound over the reply: when it begins, what is known of it, and what becomes of the reply.
 
-from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Transcript
-from voice.turn.interruption import Sound, Verdict, judge
+Strategy: every window of the detector comes by here while the assistant speaks. As soon as one may be speech the reply is
+held, recognition listens to the sound while it goes on and when it ends, and every new piece of evidence is put before the
+judge. A sound that goes on without a verdict loses its hold on the reply but is still listened to.
+"""
 
-WINDOW_MS = WINDOW_SAMPLES / SAMPLE_RATE_HZ * 1000
-CONFIDENT_LOGPROB = -1.0
-"""Below this average, recognition is guessing words into noise."""
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from voice.config import Config
+from voice.errors import VoiceError
+from voice.inference import Priority
+from voice.session.ear import Ear
+from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
+from voice.turn.interruption import SECOND_HEARING_MS, WINDOW_MS, Onset, Sound, Verdict, Words, credence, judge, repeats
+from voice.turn.table import Input
+
+LOOK_EVERY_MS = 256.0
+"""Of speech."""
+LET_GO_LOOK_EVERY_MS = 1024.0
+"""The same once the reply goes on under the sound."""
+LET_GO_END_MS = 192.0
+"""So much silence ends a sound that has lost its hold."""
+MAX_LOOK_S = 8.0
+"""Recognition hears no more than the end of a sound that goes on and on."""
+JUST_SAID_WORDS = 12
+"""So many of the reply's last words may come back as an echo."""
 
 
 class Overlap:
-    """One sound that began at ``start_sample`` while the assistant spoke."""
+    """What is known of one sound. Pure bookkeeping.
 
-    def __init__(self, start_sample: int, speech_ms: float) -> None:
+    Args:
+        start_sample: where its audio begins (pre-roll included).
+    """
+
+    def __init__(self, start_sample: int) -> None:
         self.start_sample = start_sample
-        self.speech_ms = speech_ms
+        self.speech_ms = 0.0
         self.silence_ms = 0.0
-        self.transcript: Transcript | None = None
-        self.asked_at_ms = 0.0
+        self.held_ms = 0.0
+        self.let_go = False
+        self.words: Words | None = None
+        self._looked_at_ms = 0.0
+        self._ends_looked_at = 0.0
 
     def window(self, is_speech: bool) -> None:
         """Count one more window."""
+        self.held_ms += WINDOW_MS
         if is_speech:
             self.speech_ms += WINDOW_MS
             self.silence_ms = 0.0
+            self._ends_looked_at = 0.0
         else:
             self.silence_ms += WINDOW_MS
 
-    def wants_words(self, every_ms: float) -> bool:
-        """Whether recognition should look at it (again): at its end, and every ``every_ms`` of speech."""
-        return self.speech_ms - self.asked_at_ms >= every_ms or (
-            self.silence_ms >= WINDOW_MS and self.asked_at_ms < self.speech_ms
-        )
+    @property
+    def wants_words(self) -> bool:
+        """Whether recognition should look at it (again): now and then, at its end, and once more behind the end."""
+        every_ms = LET_GO_LOOK_EVERY_MS if self.let_go else LOOK_EVERY_MS
+        if self.speech_ms - self._looked_at_ms >= every_ms:
+            return True
+        if self.silence_ms >= SECOND_HEARING_MS:
+            return self._ends_looked_at < SECOND_HEARING_MS
+        return self.silence_ms > 0 and self._looked_at_ms < self.speech_ms
+
+    def look(self) -> Callable[[str, float, bool], None]:
+        """Note that recognition looks now; takes what it says: the text, its credence, and whether it is an echo."""
+        self._looked_at_ms = speech_ms = self.speech_ms
+        self._ends_looked_at = silence_ms = self.silence_ms
+
+        def answer(text: str, credence: float, is_echo: bool) -> None:
+            self.words = Words(text, credence, speech_ms, silence_ms, is_echo)
+
+        return answer
 
     def verdict(self) -> Verdict:
         """What it was, as far as is known."""
-        known = self.transcript
-        return judge(
-            Sound(
-                speech_ms=self.speech_ms,
-                silence_ms=self.silence_ms,
-                transcript=None if known is None else known.text,
-                confident=known is not None and known.avg_logprob > CONFIDENT_LOGPROB,
-            )
-        )
+        return judge(Sound(self.speech_ms, self.silence_ms, 0.0 if self.let_go else self.held_ms, self.words))
+
+
+class Overlaps:
+    """Watches for sounds over the reply and follows one at a time.
+
+    Args:
+        start: makes a task that ends with the conversation.
+        spoken: gives what of the reply the user has heard.
+        happened: takes ``SOUND_OVER_REPLY``, ``INTERRUPTION_CONFIRMED`` and ``INTERRUPTION_DISMISSED``.
+    """
+
+    def __init__(
+        self,
+        ear: Ear,
+        recognizer: Recognizer,
+        config: Config,
+        start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
+        spoken: Callable[[], str],
+        happened: Callable[[Input], None],
+    ) -> None:
+        self._ear = ear
+        self._recognizer = recognizer
+        self._stop_probability = config.vad.stop_probability
+        self._pre_roll = config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
+        self._start = start
+        self._spoken = spoken
+        self._happened = happened
+        self._onset = Onset(config.turn.interrupt_speech_ms)
+        self._sound: Overlap | None = None
+        self._look: asyncio.Task[None] | None = None
+
+    @property
+    def sound(self) -> Overlap | None:
+        """The sound that is being followed."""
+        return self._sound
+
+    def window(self, probability: float) -> None:
+        """Take the next window's probability of speech, while a reply is spoken or held."""
+        sound = self._sound
+        if sound is None:
+            if not self._onset.push(probability):
+                return
+            sound = self._sound = Overlap(max(0, self._ear.tracker.samples - 2 * WINDOW_SAMPLES - self._pre_roll))
+            sound.window(True)
+            self._happened(Input.SOUND_OVER_REPLY)
+        sound.window(probability >= self._stop_probability)
+        if sound.wants_words and (self._look is None or self._look.done()):
+            self._look = self._start(self._recognise(sound), "overlap")
+        self._judge(sound)
+
+    def take_over(self, fallback_sample: int) -> int:
+        """Let the sound, or other speech under way, become the next turn's; returns where that turn begins.
+
+        Args:
+            fallback_sample: where the speech began that no sound over the reply was made of.
+        """
+        sound, tracker = self._sound, self._ear.tracker
+        start_sample = fallback_sample if sound is None else sound.start_sample
+        if not tracker.in_utterance:
+            tracker.open(start_sample)
+        self.forget()
+        return max(start_sample, self._ear.ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ))
+
+    def forget(self) -> None:
+        """Stop following; what is there begins anew. May be called at any time."""
+        self._sound = None
+        self._onset.reset()
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
+
+    async def _recognise(self, sound: Overlap) -> None:
+        answer = sound.look()
+        ring = self._ear.ring
+        audio = ring.read(max(sound.start_sample, ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ)))
+        with suppress(VoiceError):  # without words the sound is given up in a while
+            heard = await self._recognizer.transcribe(audio, priority=Priority.PARTIAL)
+            just_said = " ".join(self._spoken().split()[-JUST_SAID_WORDS:])
+            answer(heard.text, credence(heard.avg_logprob, heard.no_speech), repeats(heard.text, just_said))
+            if sound is self._sound:
+                self._judge(sound)
+
+    def _judge(self, sound: Overlap) -> None:
+        if sound.let_go and sound.silence_ms >= LET_GO_END_MS:
+            self._end()
+            return
+        match sound.verdict():
+            case Verdict.INTERRUPTION:
+                if sound.let_go:
+                    self._happened(Input.SOUND_OVER_REPLY)
+                self._happened(Input.INTERRUPTION_CONFIRMED)
+            case Verdict.NOTHING if not sound.let_go:
+                if sound.silence_ms > 0:
+                    self._end()
+                else:
+                    sound.let_go = True
+                self._happened(Input.INTERRUPTION_DISMISSED)
+            case _:
+                pass
+
+    def _end(self) -> None:
+        self.forget()
+        self._ear.tracker.close()

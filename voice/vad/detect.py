@@ -97,6 +97,12 @@ class SpeechTracker:
             case _State.SILENT:
                 return self._in_pause(probability, window_start)
 
+    def open(self, start_sample: int) -> None:
+        """Begin an utterance at ``start_sample`` on other evidence than a run of windows: its silence is then reported."""
+        self._state = _State.SPEAKING
+        self._run_start = start_sample
+        self._resumed = False
+
     def close(self) -> None:
         """End the utterance; the sample count goes on. Speech that is still there starts another one."""
         self._state = _State.IDLE
