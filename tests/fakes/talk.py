@@ -34,6 +34,10 @@ class Talk:
         """Be silent in real time."""
         await self._stream(silence(seconds))
 
+    async def make(self, sound: Samples) -> None:
+        """Make any sound in real time."""
+        await self._stream(sound)
+
     async def hush_until(self, kind: type[out.Event], *, seconds: float = 30.0) -> float:
         """Be silent until an event of this kind comes; returns its time."""
         seen = len(self.all(kind))
@@ -45,6 +49,10 @@ class Talk:
 
     def all(self, kind: type[E_]) -> list[E_]:
         return [event for _, event in self.events if isinstance(event, kind)]
+
+    def times(self, kind: type[out.Event]) -> list[float]:
+        """When events of this kind came."""
+        return [at_s for at_s, event in self.events if isinstance(event, kind)]
 
     def kinds(self) -> list[str]:
         """The names of the events, runs of audio as one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fakes.engines import FakeChatModel, FakeRecognizer, Fakes, FakeSynthesizer, FakeTurnDetector, silence
+from tests.fakes.engines import FakeChatModel, FakeRecognizer, Fakes, FakeSynthesizer, FakeTurnDetector, silence, speech
 from tests.fakes.talk import Talk, talk
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice import events as out
@@ -141,6 +141,90 @@ def test_a_backchannel_only_holds_the_reply(sound: str) -> None:
     assert user.record["heard_text"].endswith("I am glad.")
 
 
+def test_a_single_clear_window_holds_the_reply_only_for_a_moment() -> None:
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain")
+        await user.hush_until(out.ReplyAudio)
+        await user.hush(1.0)
+        await user.make(knocking(0.03))
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script)
+    (paused_s,), (resumed_s,) = user.times(out.ReplyPaused), user.times(out.ReplyResumed)
+    assert resumed_s - paused_s < 0.2
+    assert [event.reason for event in user.all(out.ReplyEnded)] == ["completed"]
+
+
+def test_noise_that_goes_on_does_not_silence_the_reply_for_long() -> None:
+    fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: LONG_ANSWER))
+
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain")
+        await user.hush_until(out.ReplyAudio)
+        await user.hush(1.0)
+        await user.make(knocking(6.0))
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes)
+    (paused_s,), (resumed_s,) = user.times(out.ReplyPaused), user.times(out.ReplyResumed)
+    assert 2.5 < resumed_s - paused_s < 3.5
+    assert [event.reason for event in user.all(out.ReplyEnded)] == ["completed"]
+
+
+def test_a_user_who_speaks_up_in_noise_that_was_let_go_still_interrupts() -> None:
+    fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: LONG_ANSWER))
+
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain")
+        await user.hush_until(out.ReplyAudio)
+        await user.hush(1.0)
+        await user.make(np.concatenate([knocking(4.0), speech("what is the population of france")]))
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes)
+    assert [event.reason for event in user.all(out.ReplyEnded)][:1] == ["interrupted"]
+    assert "What is the population of france." in [event.text for event in user.all(out.FinalTranscript)]
+
+
+def test_the_reply_does_not_interrupt_itself_by_its_echo() -> None:
+    fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: "The capital of france is what bells ring about, tell me."))
+
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain")
+        await user.hush_until(out.ReplyAudio)
+        await user.hush(1.2)
+        await user.say("the capital of france")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes)
+    assert len(user.all(out.ReplyPaused)) == len(user.all(out.ReplyResumed)) == 1
+    assert [event.reason for event in user.all(out.ReplyEnded)] == ["completed"]
+
+
+@pytest.mark.parametrize("words", range(5, 9))
+def test_a_user_who_speaks_as_the_reply_ends_has_the_next_turn(words: int) -> None:
+    fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: " ".join(["word"] * words)))
+
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain")
+        await user.hush_until(out.ReplyAudio)
+        await user.hush(1.0)
+        await user.say("what is the capital of france")
+        while len(user.all(out.ReplyEnded)) < 2:
+            await user.hush(0.1)
+
+    user = talk(script, fakes=fakes)
+    assert user.all(out.FinalTranscript)[-1].text == "What is the capital of france."
+
+
+LONG_ANSWER = ", ".join(["and so it went on and on for quite a while"] * 6) + "."
+
+
+def knocking(seconds: float) -> Samples:
+    """What the detector takes for speech and in which there are no words."""
+    return np.where(np.arange(int(seconds * 16000)) % 2, 0.4, -0.4).astype(np.float32)
+
+
 def test_what_was_thrown_away_by_a_hold_is_heard_after_all() -> None:
     async def script(user: Talk) -> None:
         await user.say("tell me more about spain")
@@ -163,21 +247,12 @@ def test_a_sound_without_words_is_no_turn() -> None:
     fakes = Fakes(recognizer=FakeRecognizer())
 
     async def script(user: Talk) -> None:
-        step = 320
-        click = user_noise()
-        for at in range(0, click.size, step):
-            await asyncio.sleep(0.02)
-            user.conversation.push_audio(click[at : at + step])
+        await user.make(knocking(0.3))
         await user.hush(3.0)
 
     user = talk(script, fakes=fakes)
     assert not user.all(out.ReplyAudio)
     assert [event.reason for event in user.all(out.ReplyEnded)] == ["nothing_said"]
-
-
-def user_noise() -> Samples:
-    """300 ms that the detector takes for speech and in which there are no words."""
-    return np.where(np.arange(4800) % 2, 0.4, -0.4).astype(np.float32)
 
 
 def test_a_client_that_stops_sending_has_stopped_speaking() -> None:

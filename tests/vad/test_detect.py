@@ -34,6 +34,15 @@ def test_a_longer_minimum_needs_a_longer_sound() -> None:
     assert events([0.9] * 4, config) == [SpeechStarted(0)]
 
 
+def test_an_utterance_can_be_begun_on_other_evidence() -> None:
+    tracker = SpeechTracker(VadConfig())
+    assert tracker.push(0.6) is None
+    tracker.open(0)
+    assert tracker.in_utterance
+    assert tracker.push(0.1) == SilenceBegan(0)
+    assert tracker.push(0.9) == SpeechResumed(2 * W)
+
+
 def test_between_the_thresholds_the_state_stays() -> None:
     assert events([0.4] * 5) == []
     assert events([0.9, 0.4, 0.4, 0.4]) == [SpeechStarted(0)]
