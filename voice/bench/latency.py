@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voice.bench.hesitation import HESITATION, hesitation_set
+from voice.bench.idle import silent_connection_cpu_share
 from voice.bench.recordings import Recording, default_recordings, from_manifest, spread
 from voice.bench.report import summary
 from voice.bench.server import RunningServer
@@ -47,7 +48,8 @@ async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]]
             progress(done)
             await asyncio.sleep(0.2)  # the server forgets the connection
     cpu_s = server.cpu_s() - cpu_before_s
-    return result(heard, cpu_s=cpu_s, rss_mib=server.rss_mib())
+    found = result(heard, cpu_s=cpu_s, rss_mib=server.rss_mib())
+    return {**found, "silent_connection_cpu_share": await silent_connection_cpu_share(server)}
 
 
 def result(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
@@ -140,7 +142,8 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     people.print(table)
     people.print(
         f"thrown away {percent(found['wasted_share'])} of the tokens, "
-        f"{found['cpu_seconds_per_spoken_minute']} CPU seconds a spoken minute, {found['rss_mib']} MiB"
+        f"{found['cpu_seconds_per_spoken_minute']} CPU seconds a spoken minute, {found['rss_mib']} MiB; "
+        f"a silent connection takes {percent(found['silent_connection_cpu_share'])} of a core"
     )
 
 

@@ -40,6 +40,8 @@ _PING_EVERY_S = 10.0
 _PONG_WITHIN_S = 10.0
 _CLOSE_WITHIN_S = 2.0
 _END_WITHIN_S = 5.0
+_AT_ONCE = 8
+"""After so many messages the other connections get their chance; each time would wake the process twice a frame."""
 _SEND_BUFFER_BYTES = 64 * 1024
 """Small on purpose: what the kernel holds is audio that nobody can take back."""
 
@@ -255,6 +257,7 @@ class _Session:
                 raise result
 
     async def _read(self) -> None:
+        taken = 0
         async for message in self._connection:
             try:
                 done = await self._take(self._codec.receive(message, self._clock.now_s()))
@@ -267,7 +270,9 @@ class _Session:
             else:
                 if done:
                     return
-            await asyncio.sleep(0)  # a client that floods must not keep the others waiting
+            taken += 1
+            if taken % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # a client that floods must not keep the others waiting
 
     async def _take(self, action: pcm.Action | None) -> bool:
         """Do what the client asks for; whether it said goodbye."""

@@ -71,7 +71,8 @@ class Ear:
             self._received -= lost.size
             self.dropped_s += lost.size / SAMPLE_RATE_HZ
             fits = False
-        self._arrived.set()
+        if self.tracker.in_utterance or self._rest.size + self._waiting >= WINDOW_SAMPLES:
+            self._arrived.set()  # part of a window is not worth waking up for while nobody speaks
         return fits
 
     async def run(self) -> None:

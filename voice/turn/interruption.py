@@ -104,7 +104,7 @@ SURE: Final = 1.75
 """Words of at least this credence interrupt."""
 SURE_COMMAND: Final = 0.0
 """The same for a short command: not to obey "stop" is worse than to stop for nothing."""
-LONG_SPEECH_MS: Final = 1300.0
+LONG_SPEECH_MS: Final = 1150.0
 SURE_WHEN_LONG: Final = 0.3
 """Whoever has spoken for so long over the reply means it, even where noise makes the words doubtful."""
 HOPELESS: Final = -2.0

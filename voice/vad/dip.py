@@ -5,7 +5,9 @@ it also falls in the closure of a "p". That is good enough to *begin* with: reco
 transcript when the dip turns out to be the end, and a partial one when it does not.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
+from math import floor, inf, isfinite, log10
 
 import numpy as np
 
@@ -21,7 +23,7 @@ _THRESHOLD_EVERY_BLOCKS = 5
 _RANGE_SHARE = 0.3
 _BELOW_SPEECH_DB = 30.0
 _LEAST_RANGE_DB = 12.0
-_PERCENTILES = (10, 95)
+_QUANTILES = (0.10, 0.95)
 
 
 class DipDetector:
@@ -33,10 +35,11 @@ class DipDetector:
 
     def __init__(self) -> None:
         self._rest: Samples = np.zeros(0, dtype=np.float32)
-        self._levels_db: deque[float] = deque(maxlen=_MEMORY_BLOCKS)
+        self._levels_db: deque[float] = deque()
+        self._sorted_db: list[float] = []
         self._blocks = 0
         self._quiet = 0
-        self._threshold_db = -np.inf
+        self._threshold_db = -inf
 
     @property
     def quiet_since(self) -> int | None:
@@ -51,24 +54,39 @@ class DipDetector:
         self._rest = samples[whole:].copy()
         if not whole:
             return False
-        energy = np.square(samples[:whole].reshape(-1, BLOCK_SAMPLES)).mean(axis=1)
         found = False
-        for level_db in 10 * np.log10(energy + 1e-12):
-            found |= self._block(float(level_db))
+        for block in samples[:whole].reshape(-1, BLOCK_SAMPLES):
+            energy = float(block.dot(block)) / BLOCK_SAMPLES
+            found |= self._block(10 * log10(energy + 1e-12) if isfinite(energy) else 0.0)
         return found
 
     def _block(self, level_db: float) -> bool:
         self._blocks += 1
-        self._levels_db.append(level_db)
+        self._remember(level_db)
         if self._blocks % _THRESHOLD_EVERY_BLOCKS == 0:
             self._threshold_db = self._threshold()
         self._quiet = self._quiet + 1 if level_db < self._threshold_db else 0
         return self._quiet == DIP_BLOCKS
 
+    def _remember(self, level_db: float) -> None:
+        """Sorted as they come: a silent line costs next to nothing."""
+        if len(self._levels_db) == _MEMORY_BLOCKS:
+            del self._sorted_db[bisect_left(self._sorted_db, self._levels_db.popleft())]
+        self._levels_db.append(level_db)
+        insort(self._sorted_db, level_db)
+
     def _threshold(self) -> float:
         if len(self._levels_db) < _LEAST_BLOCKS:
-            return -np.inf
-        noise_db, speech_db = np.percentile(np.fromiter(self._levels_db, dtype=np.float64), _PERCENTILES)
+            return -inf
+        noise_db, speech_db = (_quantile(self._sorted_db, share) for share in _QUANTILES)
         if speech_db - noise_db < _LEAST_RANGE_DB:
-            return -np.inf
-        return float(max(noise_db + _RANGE_SHARE * (speech_db - noise_db), speech_db - _BELOW_SPEECH_DB))
+            return -inf
+        return max(noise_db + _RANGE_SHARE * (speech_db - noise_db), speech_db - _BELOW_SPEECH_DB)
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    """With linear interpolation, as ``numpy.quantile`` does."""
+    at = share * (len(ordered) - 1)
+    below = floor(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])

@@ -1,0 +1,56 @@
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.engines import FakeDetector, silence, speech
+from tests.fakes.virtual_time import LoopClock, run_virtual
+from voice.config import VadConfig
+from voice.session.ear import Ear
+from voice.stages import WINDOW_SAMPLES
+from voice.vad.detect import SpeechEvent, SpeechStarted
+
+
+def listen(sizes: list[int]) -> tuple[list[tuple[float, SpeechEvent]], int, int]:
+    """What an ear hears of silence and a word, pushed in pieces of these sizes, 20 ms apart; also its windows and looks."""
+
+    async def scenario() -> tuple[list[tuple[float, SpeechEvent]], int, int]:
+        clock = LoopClock()
+        heard: list[tuple[float, SpeechEvent]] = []
+        windows = 0
+
+        def on_window(_: float) -> None:
+            nonlocal windows
+            windows += 1
+
+        ear = Ear(FakeDetector(), VadConfig(), clock, lambda e: heard.append((clock.now_s(), e)), on_window, lambda: None)
+        running = asyncio.create_task(ear.run())
+        audio = np.concatenate((silence(0.5), speech("stop")))
+        at, index = 0, 0
+        while at < audio.size:
+            size = sizes[index % len(sizes)]
+            ear.push(audio[at : at + size])
+            at, index = at + size, index + 1
+            await asyncio.sleep(0.02)
+        running.cancel()
+        return heard, windows, ear.tracker.samples
+
+    return run_virtual(scenario())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 2000), min_size=1, max_size=10))
+def test_every_window_is_looked_at_as_soon_as_it_is_whole(sizes: list[int]) -> None:
+    heard, windows, samples = listen(sizes)
+    total = silence(0.5).size + speech("stop").size
+    assert windows == total // WINDOW_SAMPLES
+    assert samples == windows * WINDOW_SAMPLES
+    assert [event for _, event in heard][:1] == [SpeechStarted(8192 - WINDOW_SAMPLES)]
+
+
+def test_speech_is_noticed_with_the_frame_that_completes_its_window() -> None:
+    ((at_s, _), *_), _, _ = listen([320])
+    frames = -(-(8192 + WINDOW_SAMPLES) // 320)  # the word's second window; the first frame comes at once
+    assert at_s % 1000 == pytest.approx((frames - 1) * 0.02)
