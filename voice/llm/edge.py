@@ -25,8 +25,8 @@ from voice.stages import Message, Token
 
 log = logging.getLogger(__name__)
 
-READ_AHEAD_TOKENS = 64
-"""A reply whose reader is this far behind pauses."""
+READ_AHEAD_TOKENS = 2
+"""A reply whose reader is this far behind pauses: what waits to be said must not take the processor from what is awaited."""
 
 
 class EdgeModel:
@@ -168,7 +168,7 @@ class EdgeChat:
     async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
 
-        A second reply in the same conversation ends the first with an error. A reply whose reader is 64 tokens behind pauses.
+        A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
         prompt = self._prompt(messages, max_tokens)
         max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
