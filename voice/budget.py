@@ -113,6 +113,6 @@ class Forecasts:
 def pace_ms(forecasts: Forecasts, least_ms: float) -> float:
     """How often to look at what is being said, at most every ``least_ms``.
 
-    A look and the draft of a reply that follows it end before the next look begins: on a busy machine, seldom.
+    A look takes half of the time at most: on a busy machine it is taken seldom.
     """
-    return max(least_ms, forecasts.remaining_ms(Stage))
+    return max(least_ms, 2 * forecasts.stage_ms(Stage.ASR))

@@ -61,6 +61,8 @@ class Attempt:
     """One try at answering a turn. Run :meth:`run` in a task; cancelling it takes the attempt back.
 
     Args:
+        idle: set while nothing more urgent needs the processor; the attempt pauses while it is not.
+        idle: set while nothing more urgent needs the processor; the attempt pauses while it is not.
         failure: what went wrong before there were words to answer; the attempt is then an apology.
 
     Attributes:
@@ -75,7 +77,12 @@ class Attempt:
     """
 
     def __init__(
-        self, stages: Stages, request: Request, on_ready: Callable[[], None], failure: VoiceError | None = None
+        self,
+        stages: Stages,
+        request: Request,
+        idle: asyncio.Event,
+        on_ready: Callable[[], None],
+        failure: VoiceError | None = None,
     ) -> None:
         self.parts: Channel[ReplyPart] = Channel(16, WhenFull.BLOCK, name="reply audio")
         self.said = request.said
@@ -87,6 +94,7 @@ class Attempt:
         self.took_ms: dict[Stage, float] = {}
         self._stages = stages
         self._request = request
+        self._idle = idle
         self._on_ready = on_ready
         self._stage_began_s = stages.clock.now_s()
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
@@ -147,6 +155,7 @@ class Attempt:
                     self.reply += token.text
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
+                    await self._idle.wait()
         except VoiceError as error:
             self.failure = error  # what was already said stays said, and is spoken to its end
         try:
@@ -164,6 +173,7 @@ class Attempt:
 
     async def _speak(self) -> None:
         async for clause, spoken in self._clauses:
+            await self._idle.wait()
             await self._say(clause, spoken)
 
     async def _say(self, clause: str, spoken: str) -> None:

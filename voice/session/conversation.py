@@ -236,7 +236,9 @@ class Conversation:
         self._turns += 1
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(self._stages(), self._history.messages(), self._start, lambda: self._on_ready(turn))
+        preparation = Preparation(
+            self._stages(), self._history.messages(), looks.idle, self._start, lambda: self._on_ready(turn)
+        )
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:

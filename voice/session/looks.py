@@ -16,6 +16,7 @@ from typing import Any
 from voice.asr.partials import StablePrefix
 from voice.budget import Stage
 from voice.clock import Clock
+from voice.cpu import cores
 from voice.engines import Engines
 from voice.errors import VoiceError
 from voice.inference import Priority
@@ -24,6 +25,12 @@ from voice.stages import SAMPLE_RATE_HZ, Samples, Transcript
 
 LEAST_S = 0.6
 """Of audio, pre-roll included: recognition makes nothing of less."""
+ROOMY_CORES = 4
+"""With fewer, a look and a draft take the processor from each other."""
+REACH_SAMPLES = SAMPLE_RATE_HZ * 32 // 1000
+"""A look that missed so little of the voice's decay heard it all."""
+BURST_SAMPLES = SAMPLE_RATE_HZ * 80 // 1000
+"""A short burst of sound, and the closure before it."""
 MELODY_S = 8
 """How much of the turn's end the turn detector hears."""
 
@@ -44,6 +51,7 @@ class Looks:
         on_partial: takes each transcript and how many of its characters are stable.
 
     Attributes:
+        idle: set while no look at the words is under way, and always where there are cores for more.
         took_ms: how long the newest finished look took.
     """
 
@@ -55,6 +63,8 @@ class Looks:
         start: Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"],
         on_partial: Callable[[str, int], None],
     ) -> None:
+        self.idle = asyncio.Event()
+        self.idle.set()
         self.took_ms: float | None = None
         self._ear = ear
         self._engines = engines
@@ -80,8 +90,10 @@ class Looks:
         ring = self._ear.ring
         if ring.end - start_sample < LEAST_S * SAMPLE_RATE_HZ:
             return
-        quiet_since = self._ear.quiet_since
-        if quiet_since is None or self.covering(quiet_since) is None:
+        quiet_since = self._ear.quiet_since or ring.end
+        if self._ear.burst:
+            quiet_since -= BURST_SAMPLES
+        if self.covering(quiet_since) is None:
             self.take(start_sample)
         self._take_melody(start_sample)
 
@@ -89,13 +101,16 @@ class Looks:
         """Look at everything from ``start_sample`` on, and return the look; one under way is given up."""
         ring = self._ear.ring
         self._give_up_words()
-        self._newest = Look(ring.end, self._start(self._recognise(ring.read(start_sample)), "look"))
-        return self._newest
+        look = self._newest = Look(ring.end, self._start(self._recognise(ring.read(start_sample)), "look"))
+        if cores() < ROOMY_CORES:
+            self.idle.clear()
+            look.words.add_done_callback(self._on_looked)
+        return look
 
     def covering(self, sample: int) -> "Look | None":
         """The newest look, done or under way, if it heard everything up to ``sample``."""
         look = self._newest
-        return look if look is not None and look.end_sample >= sample and not look.words.cancelled() else None
+        return look if look is not None and look.end_sample + REACH_SAMPLES >= sample and not look.words.cancelled() else None
 
     async def melody(self, start_sample: int, sample: int) -> float | None:
         """The probability that the sound up to ``sample`` is finished, begun now if need be; ``None`` when its model failed."""
@@ -113,6 +128,10 @@ class Looks:
         if self._newest is not None:
             self._newest.words.cancel()
             self._newest = None
+
+    def _on_looked(self, _words: "asyncio.Task[Transcript | None]") -> None:
+        if not self.under_way:
+            self.idle.set()
 
     def _take_melody(self, start_sample: int) -> "asyncio.Task[float | None]":
         ring = self._ear.ring

@@ -15,7 +15,7 @@ from voice.pipeline import Attempt, Request, Stages
 from voice.stages import Message
 from voice.turn.completeness import completeness
 
-DRAFT_LOG_ODDS = 0.0
+DRAFT_LOG_ODDS = -3.0
 """Words less complete than this are not worth a draft."""
 _WORD = re.compile(r"\w+")
 
@@ -25,6 +25,7 @@ class Preparation:
 
     Args:
         history: what was said before the turn.
+        idle: set while nothing more urgent needs the processor.
         start: makes a task that ends with the conversation.
         on_ready: called when the attempt at hand has its first audio (or will have none).
 
@@ -37,6 +38,7 @@ class Preparation:
         self,
         stages: Stages,
         history: Sequence[Message],
+        idle: asyncio.Event,
         start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
         on_ready: Callable[[], None],
     ) -> None:
@@ -44,6 +46,7 @@ class Preparation:
         self.wasted_tokens = 0
         self._stages = stages
         self._history = history
+        self._idle = idle
         self._start = start
         self._on_ready = on_ready
         self._task: asyncio.Task[None] | None = None
@@ -101,6 +104,6 @@ class Preparation:
         )
 
     def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
-        attempt = self.attempt = Attempt(self._stages, Request(self._history, text), self._on_ready, failure)
+        attempt = self.attempt = Attempt(self._stages, Request(self._history, text), self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt
