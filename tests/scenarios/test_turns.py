@@ -239,7 +239,7 @@ def test_what_was_thrown_away_by_a_hold_is_heard_after_all() -> None:
     audio = [(at_s, event.samples.size / rate_hz) for at_s, event in user.events if isinstance(event, out.ReplyAudio)]
     before_s = sum(length_s for at_s, length_s in audio if at_s <= paused_s)
     played_s = paused_s - audio[0][0]
-    words = sum(len(clause.split()) for clause in user.fakes.synthesizer.clauses)
+    words = sum(len(event.text.split()) for event in user.all(out.ReplyText))
     assert sum(length_s for _, length_s in audio) - (before_s - played_s) == pytest.approx(words * 0.2, abs=0.05)
 
 
