@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +62,7 @@ def test_the_log_rotates_by_size(tmp_path: Path) -> None:
     assert log.lost == 0
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "turns.jsonl"
     path.symlink_to("/dev/full")

@@ -55,14 +55,17 @@ class AsrConfig(Section, frozen=True):
     """0: as many as the machine has cores, 4 at most."""
     compute_type: Literal["int8", "int8_float32", "float32", "int8_float16", "float16"] = "int8"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
-    trailing_silence_s: float = 5.0
-    """Silence appended before the encoder. Whisper loops on audio that ends with the speech; 30 s is the library's own way."""
+    trailing_silence_s: float = 3.0
+    """At least this much silence follows the audio into the encoder: Whisper loops on audio that ends with the speech."""
+    min_context_s: float = 10.0
+    """Audio and silence together last at least this long; 30 is the library's own way, and four times as slow."""
     partial_interval_ms: int = 480
     """Wait at least this long between two partial transcripts."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.threads <= 256, "threads must be 0 to 256")
         _require(0.5 <= self.trailing_silence_s <= 30, "trailing_silence_s must be 0.5 to 30")
+        _require(1 <= self.min_context_s <= 30, "min_context_s must be 1 to 30")
         _require(100 <= self.partial_interval_ms <= 10_000, "partial_interval_ms must be 100 to 10000")
 
 
@@ -139,14 +142,20 @@ class TtsConfig(Section, frozen=True):
     """2.0 speaks twice as fast."""
     first_clause_words: int = 4
     """The first clause may be let go after this many words, at a natural place."""
-    first_chunk_frames: int = 40
+    first_chunk_frames: int = 24
     """Frames of 256 samples in the first chunk."""
+    speaker: int = 0
+    """Of a voice that has several."""
+    remember_clauses: int = 64
+    """Short clauses whose audio is kept, for replies that begin alike; 0 for none."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.threads <= 256, "threads must be 0 to 256")
         _require(0.25 <= self.speed <= 4, "speed must be 0.25 to 4")
         _require(1 <= self.first_clause_words <= 30, "first_clause_words must be 1 to 30")
         _require(8 <= self.first_chunk_frames <= 1000, "first_chunk_frames must be 8 to 1000")
+        _require(0 <= self.speaker <= 100_000, "speaker must be 0 to 100000")
+        _require(0 <= self.remember_clauses <= 10_000, "remember_clauses must be 0 to 10000")
 
 
 class BudgetConfig(Section, frozen=True):

@@ -76,9 +76,11 @@ class Engines:
             return model
 
         with ThreadPoolExecutor(max_workers=5, thread_name_prefix="voice-load") as pool:
-            silero, whisper, smart, chat, piper = (
-                pool.submit(load) for load in (detection, recognition, turn_detection, language, synthesis)
-            )
+            silero = pool.submit(detection)
+            whisper = pool.submit(recognition)
+            smart = pool.submit(turn_detection)
+            chat = pool.submit(language)
+            piper = pool.submit(synthesis)
         try:
             return cls(
                 detector=silero.result().detector,

@@ -58,7 +58,7 @@ class TurnReopened:
 
 @dataclass(frozen=True, slots=True)
 class ReplyText:
-    """The next clause of the reply, sent with its first audio. Joined, the clauses are the reply."""
+    """The next clause of the reply, sent with its first audio. Joined by spaces, the clauses are the reply."""
 
     turn: int
     text: str

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
-from voice.errors import ChatError, VoiceError
-from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer
+from voice.errors import AsrError, ChatError, VoiceError
+from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer, Transcript
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
-from voice.tts.speakable import speakable
+from voice.tts.speakable import Speakable
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers: speech or typed text, after what was said before."""
+    """What an attempt answers, after what was said before: typed text, speech, or speech that is already being recognised."""
 
     history: Sequence[Message]
-    said: Samples | str
+    said: "Samples | str | asyncio.Task[Transcript | None]"
 
 
 class Attempt:
@@ -83,13 +83,14 @@ class Attempt:
         self._trace = trace
         self._on_transcript = on_transcript
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
+        self._speakable = Speakable()
         self._speaking = asyncio.Event()
 
     async def run(self) -> None:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
             await self._answer()
-            if self.transcript and not self._speaking.is_set():
+            if self.transcript and self.failure is None and not self._speaking.is_set():
                 self.failure = ChatError("the language model gave nothing that can be spoken")
         except* Exception as group:  # a bug in one stage must not end the conversation
             self.failure = _first(group)
@@ -116,7 +117,12 @@ class Attempt:
 
     async def _recognise(self) -> str:
         said = self._request.said
-        if isinstance(said, str):
+        if isinstance(said, asyncio.Task):
+            heard = await asyncio.shield(said)
+            if heard is None:
+                raise AsrError("the utterance could not be recognised")
+            self.transcript = heard.text
+        elif isinstance(said, str):
             self.transcript = said
         else:
             self.transcript = (await self._stages.recognizer.transcribe(said)).text
@@ -140,15 +146,18 @@ class Attempt:
                     self.reply += token.text
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
+        except VoiceError as error:
+            self.failure = error  # what was already said stays said, and is spoken to its end
+        try:
             for clause in splitter.finish():
                 await self._hand_over(clause)
         finally:
             self._clauses.close()
 
     async def _hand_over(self, clause: str) -> None:
-        if spoken := speakable(clause):
+        if spoken := self._speakable(clause):
             self._mark(Mark.FIRST_CLAUSE)
-            await self._clauses.put((clause, spoken))
+            await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
 
     async def _speak(self) -> None:

@@ -106,7 +106,7 @@ class Token:
 class Chat(Protocol):
     """A language model's side of one conversation. Holds that conversation's KV cache.
 
-    Both methods take the whole conversation; what the cache already holds is not computed again, and what no longer agrees
+    Its methods take the whole conversation; what the cache already holds is not computed again, and what no longer agrees
     with it is forgotten. So taking a preempted turn back needs no call at all.
     """
 
@@ -115,6 +115,13 @@ class Chat(Protocol):
 
         Closing the generator or cancelling its task stops the model within a few milliseconds.
         Raises :class:`~voice.errors.ChatError`.
+        """
+        ...
+
+    async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
+        """The probability (0 to 1) that the user's last message ends where its text does.
+
+        Costs what a :meth:`prefill` of it costs. Cancel-safe. Raises :class:`~voice.errors.ChatError`.
         """
         ...
 

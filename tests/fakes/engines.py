@@ -139,6 +139,10 @@ class FakeChat:
         finally:
             model.cancelled += not finished
 
+    async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
+        await asyncio.sleep(0.02)
+        return 0.3
+
     async def prefill(self, messages: Sequence[Message]) -> None:
         self._model.prefills.append(list(messages))
         await asyncio.sleep(0.02)

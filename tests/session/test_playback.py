@@ -31,8 +31,8 @@ def test_is_done_when_the_last_sample_was_played() -> None:
     while playback.due(1.0) is not None:
         pass
     playback.finish()
-    assert not playback.done(1.49)
     assert playback.wait_s(1.2) == pytest.approx(0.3)
+    assert not playback.done(1.49)
     assert playback.done(1.51)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import math
+import signal
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -30,13 +32,17 @@ def list_models(as_json: AsJson = False) -> None:
         _print_json([_as_dict(report) for report in reports])
         return
     table = Table("name", "role", "size", "licence", "state", title=str(store.home() / "models"))
-    table.add_column("what", no_wrap=True, overflow="ellipsis")
-    table.columns[0].no_wrap = True
+    for column in table.columns:
+        column.no_wrap = True
+    wide = Console().width >= 130
+    if wide:
+        table.add_column("what", no_wrap=True, overflow="ellipsis")
     for report in reports:
         model = report.model
         name = f"[bold]{model.name}[/bold]" if model.default else model.name
         state = f"[{STYLE[report.state]}]{report.state}[/]"
-        table.add_row(name, model.role, f"{model.size_bytes / 1e6:.1f} MB", model.licence, state, model.description)
+        row = [name, model.role, f"{model.size_bytes / 1e6:.1f} MB", model.licence, state]
+        table.add_row(*row, *([model.description] if wide else []))
     Console().print(table)
     Console().print("Bold: the default configuration needs it.", style="dim")
 
@@ -51,10 +57,11 @@ def fetch(
     tune_after: Annotated[
         bool, typer.Option("--tune", help="Then tune the language models that were not yet tuned here.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing when there is nothing to do.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Get what is missing or damaged. An interrupted fetch goes on where it stopped; nothing unchecked is ever put in place."""
-    from voice.models.fetch import fetch as fetch_one  # noqa: PLC0415 - list and verify do without
+    from voice.models.fetch import fetch as fetch_one
 
     order: Order
     if source not in {"auto", "registry", "upstream"}:
@@ -70,10 +77,10 @@ def fetch(
     if tune_after:
         for model in models:
             if model.role == "llm":
-                _tune_one(model, force=False, quiet=as_json)
+                _tune_one(model, force=False, quiet=as_json or quiet)
     if as_json:
         _print_json(fetched)
-    elif not any(fetched.values()) and not tune_after:
+    elif not quiet and not any(fetched.values()):
         Console(stderr=True).print("everything is here and right")
 
 
@@ -112,9 +119,9 @@ def tune(
 
 
 def _tune_one(model: Model, *, force: bool, quiet: bool) -> object:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from voice.models import tune as tuning  # noqa: PLC0415 - fetch and list do without
+    from voice.models import tune as tuning
 
     if not force and (known := tuning.remembered(model)) is not None:
         if not quiet:
@@ -182,7 +189,8 @@ class _Bar:
 
     def __init__(self, name: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._name = name
         self._task: TaskID | None = None
 
@@ -210,8 +218,9 @@ class _Bar:
 if __name__ == "__main__":  # what scripts/setup.py calls, before the rest of the program can be imported
     from voice.errors import VoiceError
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of an exception, so that downloads are ended
     try:
         app()
     except VoiceError as problem:
-        Console(stderr=True).print(f"voice models: {problem}", style="red", highlight=False)
+        Console(stderr=True).print(f"voice models: {problem}", style="red", highlight=False, soft_wrap=True)
         raise SystemExit(1) from problem

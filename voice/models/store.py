@@ -27,6 +27,11 @@ def folder_of(name: str) -> Path:
     return home() / "models" / name
 
 
+def as_shipped(model: Model) -> Path:
+    """Where the primary file of a model is, or will be, as the manifest describes it. Nothing is checked."""
+    return folder_of(model.name) / model.primary.path
+
+
 def locate(name_or_path: str) -> Path:
     """The primary file of a model of the manifest (tuned for this machine, if it was), or the user's own file or folder.
 

@@ -17,9 +17,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
     quantisation: str
     prefill_ms: float = math.nan
-    """36 tokens in one batch, median."""
+    """36 tokens in one batch, the best of several rounds."""
     decode_ms: float = math.nan
-    """One token, median."""
+    """One token, the best of several rounds."""
     agreement: float = math.nan
     """Share of the reference's answer tokens that are its first choice too (0 to 1)."""
     divergence: float = math.nan

@@ -3,7 +3,7 @@
 Unknown *fields* are ignored in both directions, so either side may learn new ones first. Audio is not here: it is binary.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -63,8 +63,8 @@ class ServerMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True)
 class Ready(ServerMessage, frozen=True, tag="ready"):
     """The rate of both directions is agreed on."""
 
-    version: int = PROTOCOL_VERSION
     sample_rate_hz: Rate
+    version: int = PROTOCOL_VERSION
 
 
 class SpeechStarted(ServerMessage, frozen=True, tag="speech_started"):
@@ -98,13 +98,13 @@ class TurnReopened(ServerMessage, frozen=True, tag="turn_reopened"):
 
 
 class Pause(ServerMessage, frozen=True, tag="pause"):
-    """Hold playback where it is: somebody may be speaking over the reply."""
+    """Somebody may be speaking over the reply: it is held. Comes right after a :class:`Clear`."""
 
     turn: Turn
 
 
 class Resume(ServerMessage, frozen=True, tag="resume"):
-    """It was nothing: play on."""
+    """It was nothing: the reply goes on from where it was held; what was cleared is sent again."""
 
     turn: Turn
 
@@ -115,7 +115,7 @@ class Clear(ServerMessage, frozen=True, tag="clear"):
     turn: Turn | UnsetType = UNSET
     """Only after a hello."""
     heard: str | UnsetType = UNSET
-    """Only after a hello: the part of the reply that counts as heard."""
+    """Only after a hello: the part of the reply that counts as heard. Absent when the reply is only held."""
 
 
 class ReplyEndedMessage(ServerMessage, frozen=True, tag="reply_ended"):
@@ -129,7 +129,7 @@ class Trace(ServerMessage, frozen=True, tag="trace"):
     """The turn's latency-budget record. Only if the hello asked for it."""
 
     turn: Turn
-    record: dict[str, object]
+    record: dict[str, Any]
 
 
 class NoticeMessage(ServerMessage, frozen=True, tag="notice"):

@@ -5,11 +5,11 @@ awaits and is given the time. What a client does wrong raises :class:`~voice.err
 whether the connection can go on. Wrong frames and JSON messages share one allowance, so neither can be used to flood.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from voice import events
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
@@ -59,50 +59,43 @@ class PcmCodec:
         self._allowance = _Allowance(max_control_per_s)
         self._hello = False
         self._trace = False
-        self._audio_began = False
         self._inbound: StreamResampler | None = None
         self._outbound: StreamResampler | None = None
         self._outbound_rate_hz = 0
 
     # --- client → server ---------------------------------------------------------------------------------------------------
 
-    def receive(self, message: str | bytes, now_s: float) -> Iterator[Action]:
-        """What one WebSocket message asks for.
+    def receive(self, message: str | bytes, now_s: float) -> Action | None:
+        """What one WebSocket message asks for; ``None`` when it completes nothing yet.
 
         Raises:
             ProtocolError: with ``close_code`` when the connection cannot go on; otherwise the message is dropped.
         """
         if isinstance(message, str):
             self._allowance.spend(now_s)
-            yield from self._control(message)
-            return
+            return self._control(message)
         if len(message) % 2:
             self._allowance.spend(now_s)
             raise ProtocolError(
                 f"an audio frame of {len(message)} bytes is not 16-bit PCM; the frame was dropped", code="odd_bytes"
             )
-        if not self._audio_began:
-            self._audio_began = True
+        if self._inbound is None:
             self._inbound = StreamResampler(self.rate_hz, SAMPLE_RATE_HZ)
-        assert self._inbound is not None
-        if message and (samples := self._inbound.push(float_from_pcm16(message))).size:
-            yield Audio(samples)
+        samples = self._inbound.push(float_from_pcm16(message))
+        return Audio(samples) if samples.size else None
 
-    def _control(self, text: str) -> Iterator[Action]:
+    def _control(self, text: str) -> Action:
         try:
             message = _decode.decode(text)
         except msgspec.ValidationError as error:
             raise _explain(error) from error
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
             raise ProtocolError(f"a text message must be one JSON object: {error}", code="bad_json") from error
-        if isinstance(message, m.Hello):
-            yield self._greet(message)
-        else:
-            yield message
+        return self._greet(message) if isinstance(message, m.Hello) else message
 
     def _greet(self, hello: m.Hello) -> Reply:
         rate_hz = hello.sample_rate_hz or self.rate_hz
-        if rate_hz != self.rate_hz and (self._audio_began or self._outbound is not None):
+        if rate_hz != self.rate_hz and (self._inbound is not None or self._outbound is not None):
             raise ProtocolError(
                 f"the rate is {self.rate_hz} Hz since audio began; connect again to change it", code="rate_locked"
             )
@@ -113,7 +106,7 @@ class PcmCodec:
 
     # --- server → client ---------------------------------------------------------------------------------------------------
 
-    def send(self, event: events.Event) -> list[str | bytes]:  # noqa: PLR0911, C901 - one line for each event
+    def send(self, event: events.Event) -> list[str | bytes]:  # noqa: PLR0912 - one case for each event
         """What to send for an event of the conversation: JSON as text, audio as bytes."""
         match event:
             case events.ReplyAudio():
@@ -131,13 +124,11 @@ class PcmCodec:
             case events.ReplyText(turn=turn, text=text):
                 return [self._transcript("agent", turn, text, final=True)]
             case events.ReplyPaused(turn=turn):
-                return [to_json(m.Pause(turn=turn))]
+                return [self._clear(turn), to_json(m.Pause(turn=turn))]
             case events.ReplyResumed(turn=turn):
                 return [to_json(m.Resume(turn=turn))]
             case events.AudioCleared(turn=turn, heard=heard):
-                if self._outbound is not None:
-                    self._outbound.clear()
-                return [to_json(m.Clear(turn=turn, heard=heard) if self._hello else m.Clear())]
+                return [self._clear(turn, heard)]
             case events.ReplyEnded(turn=turn, reason=reason):
                 return [*self._rest(), to_json(m.ReplyEndedMessage(turn=turn, reason=reason))]
             case events.TurnTraced(turn=turn, record=record):
@@ -146,6 +137,11 @@ class PcmCodec:
                 return [to_json(m.NoticeMessage(code=code, message=message))]
             case _:
                 assert_never(event)
+
+    def _clear(self, turn: int, heard: str | UnsetType = UNSET) -> str:
+        if self._outbound is not None:
+            self._outbound.clear()
+        return to_json(m.Clear(turn=turn, heard=heard) if self._hello else m.Clear())
 
     def _transcript(self, role: str, turn: int, text: str, *, final: bool, stable_chars: int | None = None) -> str:
         message = m.TranscriptMessage(role=role, text=text, final=final)  # type: ignore[arg-type]
@@ -199,7 +195,7 @@ def _rates() -> str:
 def _explain(error: msgspec.ValidationError) -> ProtocolError:
     text = str(error)
     if text.endswith("at `$.type`") or "missing required field `type`" in text:
-        known = ", ".join(message.__struct_config__.tag for message in m.AnyClientMessage.__args__)  # type: ignore[attr-defined]
+        known = ", ".join(message.__struct_config__.tag for message in m.AnyClientMessage.__args__)
         return ProtocolError(f"unknown message type ({text}); known types: {known}", code="unknown_type")
     if "$.sample_rate_hz" in text:
         return ProtocolError(f"the sample_rate_hz is not offered; {_rates()}", code="bad_rate")

@@ -11,38 +11,42 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar, assert_never
 
 from voice import events as out
-from voice.asr.partials import StablePrefix
 from voice.budget import Deadline
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
 from voice.errors import Overloaded, VoiceError
+from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
 from voice.session.ear import Ear
 from voice.session.history import History
+from voice.session.looks import Looks
 from voice.session.mouth import Mouth
 from voice.session.overlap import Overlap
 from voice.session.pause import Pause
 from voice.session.playback import Playback
 from voice.session.turn import Turn
-from voice.stages import SAMPLE_RATE_HZ, Message, Priority, Samples
+from voice.stages import SAMPLE_RATE_HZ, Message, Samples
 from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
-from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechResumed, SpeechStarted, VadEvent
+from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
 MELODY_S = 8
 """How much of the turn's end the turn detector hears."""
-FIRST_PARTIAL_S = 0.6
-"""Recognition makes nothing of less."""
+LATE_DETECTOR_S = 0.15
+"""By how much the detector may let go too late, in reverberation and noise."""
 OVERLAP_WORDS_EVERY_MS = 320.0
 _REPLY_MARKS = (*ATTEMPT_MARKS, Mark.SPEECH_END, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
 
 _log = logging.getLogger(__name__)
+
+
+T = TypeVar("T")
 
 
 class Conversation:
@@ -62,17 +66,18 @@ class Conversation:
         self._name = secrets.token_hex(4)
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
         self._history = History(config.llm.system_prompt)
-        self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window)
+        self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
         self._state = State.IDLE
         self._turn: Turn | None = None
         self._turns = 0
         self._speech_start = 0
         self._overlap: Overlap | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._group: asyncio.TaskGroup | None = None
         self._closing = asyncio.Event()
         self._failure: Overloaded | None = None
+        self._told_of_flood = False
         self.events: Channel[out.Event] = Channel(1024, WhenFull.FAIL, name="events")
         """What happens, for one consumer; ends after :meth:`close`."""
 
@@ -102,9 +107,10 @@ class Conversation:
     def push_audio(self, samples: Samples) -> None:
         """Take microphone audio: 16 kHz float32 mono, any length. Never waits.
 
-        Audio that comes faster than it can be looked at loses its oldest part, with a notice.
+        Audio that comes faster than it can be looked at loses its oldest part, with one notice a conversation.
         """
-        if not self._ear.push(samples):
+        if not self._ear.push(samples) and not self._told_of_flood:
+            self._told_of_flood = True
             self._emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
 
     def push_text(self, text: str) -> None:
@@ -163,17 +169,17 @@ class Conversation:
             case Action.CLOSE_TURN:
                 self._finish_turn(turn, self._reason(turn, why))
 
-    def _on_vad(self, event: VadEvent) -> None:
+    def _on_vad(self, event: SpeechEvent) -> None:
         match event:
             case SpeechStarted(start_sample):
                 pre_roll = self._config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
                 self._on_speech(max(0, start_sample - pre_roll), start_sample)
             case SpeechResumed():
                 self._happened(Input.SPEECH_RESUMED)
-            case SilenceBegan(speech_end_sample):
-                self._on_silence(speech_end_sample, 0.0)
-            case SilenceGoesOn(speech_end_sample, silence_ms):
-                self._on_silence(speech_end_sample, silence_ms)
+            case SilenceBegan(speech_end_sample) | SilenceGoesOn(speech_end_sample):
+                self._on_silence(speech_end_sample)
+            case _:
+                assert_never(event)
 
     def _on_speech(self, from_sample: int, start_sample: int) -> None:
         self._speech_start = from_sample
@@ -190,10 +196,19 @@ class Conversation:
         else:
             self._happened(Input.SPEECH_STARTED)
 
-    def _on_silence(self, speech_end_sample: int, silence_ms: float) -> None:
+    def _on_silence(self, speech_end_sample: int) -> None:
+        silence_ms = (self._ear.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
         if self._state is State.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
-            self._turn.trace.mark(Mark.SPEECH_END, self._ear.samples.time_of(speech_end_sample))
+            self._turn.speech_end_sample = speech_end_sample
+            self._turn.trace.mark(Mark.SPEECH_END, self._ear.samples.time_of(self._last_voiced(speech_end_sample)))
             self._happened(Input.SPEECH_PAUSED)
+
+    def _last_voiced(self, speech_end_sample: int) -> int:
+        """The end of speech: where the level fell, if that was shortly before the detector let go."""
+        quiet_since = self._ear.quiet_since
+        if quiet_since is None or not 0 <= speech_end_sample - quiet_since <= LATE_DETECTOR_S * SAMPLE_RATE_HZ:
+            return speech_end_sample
+        return quiet_since
 
     def _on_window(self, probability: float) -> None:
         if self._overlap is not None:
@@ -202,6 +217,7 @@ class Conversation:
         if turn is not None and self._state is State.LISTENING:
             length_s = (self._ear.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
             if length_s >= self._config.vad.max_utterance_s:
+                turn.speech_end_sample = self._ear.ring.end
                 turn.trace.mark(Mark.SPEECH_END, self._clock.now_s())
                 self._happened(Input.SPEECH_PAUSED)
                 self._happened(Input.END_OF_TURN)
@@ -212,7 +228,8 @@ class Conversation:
         self._overlap = None
         self._turns += 1
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        turn = self._turn = Turn(self._turns, self._speech_start, trace, typed)
+        looks = Looks(self._ear, self._engines.recognizer, self._start, lambda *said: self._on_partial(turn, *said))
+        turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, typed)
         now_s = self._clock.now_s()
         if typed is not None:
             self._ear.tracker.close()
@@ -221,26 +238,31 @@ class Conversation:
         started_s = self._ear.samples.time_of(turn.start_sample)
         trace.mark(Mark.SPEECH_START, started_s)
         self._emit(out.SpeechStarted(turn.number, started_s))
-        self._start_for(turn, self._recognise_partials(turn), "partials")
+        self._start_for(turn, self._look_now_and_then(turn), "looks")
 
-    async def _recognise_partials(self, turn: Turn) -> None:
-        """While the user speaks: partial transcripts, and the stable part of them into the language model's cache."""
-        prefix = StablePrefix()
-        heard_to = turn.start_sample + int(FIRST_PARTIAL_S * SAMPLE_RATE_HZ)
+    async def _look_now_and_then(self, turn: Turn) -> None:
+        """A voice without dips is looked at all the same."""
         while True:
             await asyncio.sleep(self._config.asr.partial_interval_ms / 1000)
-            if self._ear.ring.end < heard_to:
-                continue
-            audio = self._ear.ring.read(turn.start_sample)
-            try:
-                transcript = await self._engines.recognizer.transcribe(audio, priority=Priority.PARTIAL)
-                text, stable_chars = prefix.update(transcript.text)
-                turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
-                self._emit(out.PartialTranscript(turn.number, text, stable_chars))
-                if stable_chars:
-                    await self._chat.prefill(self._history.messages(Message("user", text[:stable_chars])))
-            except VoiceError as error:
-                _log.debug("no partial transcript: %s", error)
+            if not turn.looks.under_way:
+                turn.looks.take(turn.start_sample)
+
+    def _on_dip(self) -> None:
+        if self._turn is not None and self._state is State.LISTENING:
+            self._turn.looks.take(self._turn.start_sample)
+
+    def _on_partial(self, turn: Turn, text: str, stable_chars: int) -> None:
+        """Tell it, and take the stable part into the language model's cache while the user still speaks."""
+        if turn is not self._turn or turn.committed:
+            return
+        turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
+        self._emit(out.PartialTranscript(turn.number, text, stable_chars))
+        if stable_chars and self._state is State.LISTENING:
+            self._start_for(turn, self._prefill(text[:stable_chars]), "prefill")
+
+    async def _prefill(self, said: str) -> None:
+        with contextlib.suppress(VoiceError):
+            await self._chat.prefill(self._history.messages(Message("user", said)))
 
     def _prepare_reply(self, turn: Turn) -> None:
         turn.cancel_tasks()
@@ -250,7 +272,8 @@ class Conversation:
         trace.mark(Mark.VAD_SILENCE, now_s)
         trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
         trace.forecast_ms = self._engines.forecasts.snapshot()
-        said = turn.typed if turn.typed is not None else self._ear.ring.read(turn.start_sample)
+        audio = self._ear.ring.read(turn.start_sample)
+        said = turn.typed if turn.typed is not None else turn.looks.covering(turn.speech_end_sample) or audio
         turn.attempt = Attempt(
             self._stages(),
             Request(self._history.messages(), said),
@@ -262,7 +285,7 @@ class Conversation:
             return
         turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
         self._start_for(turn, self._answer(turn.attempt), "reply")
-        self._start_for(turn, self._hear_melody(turn, turn.pause, said[-MELODY_S * SAMPLE_RATE_HZ :]), "melody")
+        self._start_for(turn, self._hear_melody(turn, turn.pause, audio[-MELODY_S * SAMPLE_RATE_HZ :]), "melody")
 
     def _stages(self) -> Stages:
         return Stages(
@@ -306,7 +329,7 @@ class Conversation:
             turn.attempt = None
         turn.trace.forget(*_REPLY_MARKS)
         if not turn.committed:
-            self._start_for(turn, self._recognise_partials(turn), "partials")
+            self._start_for(turn, self._look_now_and_then(turn), "looks")
 
     def _reopen(self, turn: Turn) -> None:
         turn.committed = False
@@ -314,7 +337,7 @@ class Conversation:
         turn.reopenings += 1
         turn.trace.forget(*_REPLY_MARKS)
         self._emit(out.TurnReopened(turn.number))
-        self._start_for(turn, self._recognise_partials(turn), "partials")
+        self._start_for(turn, self._look_now_and_then(turn), "looks")
 
     # --- the reply -----------------------------------------------------------------------------------------------------------
 
@@ -380,6 +403,7 @@ class Conversation:
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
         turn.cancel_tasks()
+        turn.looks.cancel()
         if reason == "nothing_said":
             self._ear.tracker.close()
         attempt = turn.attempt
@@ -451,7 +475,7 @@ class Conversation:
             self._failure = Overloaded(f"the client left {self.events.capacity} events waiting")
             self.close()
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         if self._group is None:
             work.close()
             raise RuntimeError("the conversation does not run")

@@ -10,7 +10,8 @@ from voice.audio.ring import Ring
 from voice.clock import Clock, SampleClock
 from voice.config import VadConfig
 from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples, SpeechDetector
-from voice.vad.detect import SpeechTracker, VadEvent
+from voice.vad.detect import SpeechEvent, SpeechTracker
+from voice.vad.dip import DipDetector
 
 INBOX_S = 10.0
 """Audio that may wait to be looked at; a flood beyond it loses its oldest part."""
@@ -21,12 +22,13 @@ _WINDOWS_AT_ONCE = 16
 
 
 class Ear:
-    """One stream's way from samples to :class:`~voice.vad.detect.VadEvent`.
+    """One stream's way from samples to :class:`~voice.vad.detect.SpeechEvent`.
 
     Args:
         detector: of this stream.
         on_event: called on the event loop for each event, in order.
         on_window: called after each window with its speech probability.
+        on_dip: called when the level has just fallen in the middle of speech.
     """
 
     def __init__(
@@ -34,8 +36,9 @@ class Ear:
         detector: SpeechDetector,
         config: VadConfig,
         clock: Clock,
-        on_event: Callable[[VadEvent], None],
+        on_event: Callable[[SpeechEvent], None],
         on_window: Callable[[float], None],
+        on_dip: Callable[[], None],
     ) -> None:
         self.tracker = SpeechTracker(config)
         self.ring = Ring(int(30 * SAMPLE_RATE_HZ))
@@ -45,6 +48,8 @@ class Ear:
         self._clock = clock
         self._on_event = on_event
         self._on_window = on_window
+        self._on_dip = on_dip
+        self._dips = DipDetector()
         self._inbox: deque[Samples] = deque()
         self._waiting = 0
         self._received = 0
@@ -79,6 +84,7 @@ class Ear:
             samples = self._inbox.popleft()
             self._waiting -= samples.size
             self.ring.write(samples)
+            dipped = self._dips.push(samples)
             if self._rest.size:
                 samples = np.concatenate((self._rest, samples))
             whole = samples.size - samples.size % WINDOW_SAMPLES
@@ -88,9 +94,16 @@ class Ear:
                 if windows % _WINDOWS_AT_ONCE == 0:
                     await asyncio.sleep(0)
             self._rest = samples[whole:]
+            if dipped and self.tracker.speaking:
+                self._on_dip()
+
+    @property
+    def quiet_since(self) -> int | None:
+        """The sample since which the level is down, by the quick and rough measure of it."""
+        return self._dips.quiet_since
 
     async def _wait_for_audio(self) -> None:
-        if not self.tracker.open:
+        if not self.tracker.in_utterance:
             await self._arrived.wait()
             return
         try:
@@ -101,6 +114,6 @@ class Ear:
 
     def _look_at(self, window: Samples) -> None:
         probability = self._detector.probability(window)
-        for event in self.tracker.feed(probability):
+        if (event := self.tracker.push(probability)) is not None:
             self._on_event(event)
         self._on_window(probability)

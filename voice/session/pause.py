@@ -31,8 +31,10 @@ class Pause:
 
     def learn(self, *, melody: float | None = None, transcript: str | None = None) -> None:
         """Take new evidence."""
-        known = {"melody": melody, "transcript": transcript}
-        self.evidence = replace(self.evidence, **{key: value for key, value in known.items() if value is not None})
+        if melody is not None:
+            self.evidence = replace(self.evidence, melody=melody)
+        if transcript is not None:
+            self.evidence = replace(self.evidence, transcript=transcript)
         self._set_timer()
 
     def probability(self, now_s: float) -> float:

@@ -112,7 +112,7 @@ class Playback:
     def done(self, now_s: float) -> bool:
         """Whether everything was sent and played."""
         self._advance(now_s)
-        return self._finished and not self.held and self._sent >= self._queued and self._played >= self._sent
+        return self._finished and not self.held and self._sent >= self._queued and self._sent - self._played < 1
 
     def report(self, played_ms: float, now_s: float) -> None:
         """The client says that it has played this much; never more than was sent."""

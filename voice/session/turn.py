@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from voice.pipeline import Attempt
+from voice.session.looks import Looks
 from voice.session.mouth import Mouth
 from voice.session.pause import Pause
 from voice.trace import TurnTrace
@@ -17,14 +18,17 @@ class Turn:
         number: from 1, within the conversation.
         start_sample: where its audio begins (pre-roll included).
         typed: the text of a typed turn; ``None`` for a spoken one.
+        speech_end_sample: where the detector heard its speech end.
         committed: whether its end is decided and the gate is open.
     """
 
     number: int
     start_sample: int
     trace: TurnTrace
+    looks: Looks
     typed: str | None = None
     committed: bool = False
+    speech_end_sample: int = 0
     attempt: Attempt | None = None
     pause: Pause | None = None
     mouth: Mouth | None = None

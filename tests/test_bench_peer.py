@@ -1,0 +1,135 @@
+"""The comparison with a peer: its command line and its arithmetic. No peer is needed."""
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import cast
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from scripts.peer import cli, environment, servers
+from scripts.peer.measure import against, rotated
+from scripts.peer.servers import OURS, PEERS, System
+from voice.bench.latency import HESITATION, result
+from voice.bench.streaming import Heard
+from voice.errors import ConfigError, ServerUnreachable
+
+ROOT = Path(__file__).parent.parent
+
+
+def heard(name: str, ms: float | None, *, cut_off: bool = False) -> Heard:
+    return Heard(name, 2.0, voice_to_voice_ms=ms, cut_off=cut_off)
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "scripts.peer", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_without_the_peer_it_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Pipecat is not installed.*scripts/bench_peer --install"):
+        environment.check(tmp_path)
+
+
+def test_an_environment_of_another_lock_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "peer.lock"
+    lock.write_text("pipecat-ai==1\n")
+    (tmp_path / environment.STAMP).write_text(environment._digest(lock))
+    environment.check(tmp_path, lock)
+    lock.write_text("pipecat-ai==2\n")
+    with pytest.raises(ConfigError, match=r"another peer\.lock"):
+        environment.check(tmp_path, lock)
+
+
+def test_the_lock_pins_pipecat_with_hashes_and_names_no_registry() -> None:
+    text = environment.LOCK.read_text()
+    pinned = re.findall(r"^([a-z0-9-]+)==\S+.*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert "pipecat-ai" in pinned
+    assert len(pinned) == len(re.findall("==", re.sub(r" ;.*", "", text)))
+    assert "://" not in text
+    assert "torch" not in pinned
+
+
+def test_an_unknown_system_is_one_line_and_exit_code_2() -> None:
+    done = run("--system", "skynet")
+    assert done.returncode == 2
+    assert "no system is called 'skynet'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_impossible_limit_is_refused() -> None:
+    done = run("--limit", "0")
+    assert done.returncode == 2
+    assert "--limit" in done.stderr
+
+
+def test_systems_are_chosen_once_and_in_a_fixed_order() -> None:
+    assert cli.chosen(None) == [OURS, *PEERS]
+    assert cli.chosen(["pipecat-tuned", OURS, OURS]) == [OURS, "pipecat-tuned"]
+
+
+@given(count=st.integers(1, 5), turns=st.integers(1, 30))
+def test_in_the_long_run_each_system_is_equally_often_first(count: int, turns: int) -> None:
+    systems = [System(str(number), "", ()) for number in range(count)]
+    orders = [rotated(systems, turn) for turn in range(turns * count)]
+    assert all(sorted(one.name for one in order) == sorted(one.name for one in systems) for order in orders)
+    assert all(sum(order[0] is one for order in orders) == turns for one in systems)
+
+
+def test_quotients_are_theirs_by_ours_and_paired_over_what_both_answered() -> None:
+    heard_by_system = {
+        OURS: {"read": [heard("a", 200.0), heard("b", 400.0)], HESITATION: [heard("h", 9000.0)]},
+        "peer": {"read": [heard("a", 1000.0), heard("b", None)], HESITATION: [heard("h", 1.0)]},
+    }
+    assert against(heard_by_system)["peer"] == {"p50": 3.33, "p90": 2.63, "p95": 2.56, "paired_p50": 5.0}
+    assert against({"peer": heard_by_system["peer"]}) == {}
+
+
+def test_without_common_answers_there_is_no_quotient() -> None:
+    found = against({OURS: {"read": [heard("a", 200.0)]}, "peer": {"read": [heard("a", None)]}})
+    assert found == {"peer": {"p50": None, "p90": None, "p95": None, "paired_p50": None}}
+
+
+def test_the_table_shows_latency_beside_cut_offs() -> None:
+    systems = {
+        OURS: result({"read": [heard("a", 200.0)]}, cpu_s=1.0, rss_mib=100.0),
+        "pipecat-default": result({"read": [heard("a", 1200.0, cut_off=True)]}, cpu_s=2.0, rss_mib=900.0),
+    }
+    shown = {
+        "recordings": {"read": 1},
+        "systems": {name: {"unanswered": 0, **one} for name, one in systems.items()},
+        "against_voice": {"pipecat-default": {"p50": 6.0}},
+    }
+    printed = io.StringIO()
+    Console(width=cli.TABLE_COLUMNS, file=printed).print(cli.table(shown))
+    lines = [line for line in printed.getvalue().splitlines() if "pipecat-default" in line]
+    assert len(lines) == 1
+    assert [word for word in lines[0].replace("│", " ").split() if word != "%"][1:7] == [
+        "1200",
+        "1200",
+        "1200",
+        "6.0",
+        "0/1",
+        "100.0",
+    ]
+
+
+async def test_a_system_that_never_rests_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Busy:
+        used_s = 0.0
+
+        def cpu_times(self) -> tuple[float, float]:
+            self.used_s += 1.0
+            return (self.used_s, 0.0)
+
+    monkeypatch.setattr(servers, "QUIET_S", 0.0)
+    monkeypatch.setattr(servers, "QUIET_WITHIN_S", 0.01)
+    with pytest.raises(ServerUnreachable, match="busy-one still computes"):
+        await System("busy-one", "", (cast(psutil.Process, Busy()),)).quiet()

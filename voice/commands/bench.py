@@ -1,0 +1,104 @@
+"""``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voice.commands.common import console, run, settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model.",
+)
+
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.jsonl", help='Recordings of your own: lines with "audio" and, if known, "text".'),
+]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many recordings of each set.")]
+Seed = Annotated[int, typer.Option(help="Of everything that is made at random.")]
+
+
+@app.command(epilog="voice bench latency --limit 10 --json latency.json")
+def latency(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    manifest: Manifest = None,
+    limit: Limit = 20,
+    seed: Seed = 1,
+    url: Annotated[str | None, typer.Option(help="Measure a server that runs on this machine already.")] = None,
+) -> None:
+    """Voice-to-voice latency at a WebSocket client, and how often a speaker is cut off. Takes as long as the recordings do."""
+    run(_latency(context, json, (manifest, limit, seed), url))
+
+
+async def _latency(
+    context: typer.Context, json: Path | None, chosen: tuple[Path | None, int | None, int], url: str | None
+) -> None:
+    from voice.bench import latency as bench
+    from voice.bench.report import write_json
+    from voice.bench.server import own_server, server_at
+    from voice.commands.common import options
+
+    settings(context)
+    people = console()
+    with people.status("preparing the recordings …"):
+        manifest, limit, seed = chosen
+        sets = bench.recording_sets(manifest, limit=limit, seed=seed)
+    with server_at(url) if url else own_server(options(context).arguments()) as server, progress_bar() as bar:
+        task = bar.add_task("streaming in real time", total=sum(map(len, sets.values())))
+        found = await bench.measure(server, sets, lambda done: bar.update(task, completed=done))
+    bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
+        bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(epilog="voice bench asr --json asr.json")
+def asr(context: typer.Context, *, json: Json = None, manifest: Manifest = None, limit: Limit = None) -> None:
+    """Word error rate and time of recognition, beside the library's own 30 s padding in the same run."""
+    from voice.bench.asr import bench_asr
+
+    bench_asr(manifest, json, config=settings(context).asr, limit=limit)
+
+
+@app.command(epilog="voice bench tts --json tts.json")
+def tts(context: typer.Context, *, json: Json = None, repeats: Annotated[int, typer.Option(min=1)] = 3) -> None:
+    """Time to the first audio of a clause, streamed against whole, and whether playback would ever starve."""
+    from voice.bench.tts import bench_tts
+
+    bench_tts(json, config=settings(context).tts, repeats=repeats)
+
+
+@app.command(epilog="voice bench llm --json llm.json")
+def llm(context: typer.Context, *, json: Json = None, rounds: Annotated[int, typer.Option(min=1)] = 3) -> None:
+    """Time to the first token with and without prefill, tokens a second alone and together, time to cancel."""
+    from rich import print_json
+
+    from voice.bench.llm import run as bench_llm
+    from voice.bench.report import write_json
+
+    found = bench_llm(settings(context).llm, rounds=rounds)
+    print_json(data=found)
+    if json is not None:
+        write_json(json, found)
+
+
+def progress_bar() -> "Progress":
+    """A bar on standard error with what is done, what is left, and the time it takes."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console(),
+    )

@@ -1,0 +1,147 @@
+"""What the commands share: the settings, a server to talk to, and how things are printed. Imports nothing heavy."""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+import typer
+
+from voice import config as configuration
+from voice.config import Config
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from voice.server.websocket import VoiceServer
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options before the command's name."""
+
+    config_file: Path | None = None
+    overrides: tuple[str, ...] = ()
+    verbose: bool = False
+
+    def arguments(self) -> list[str]:
+        """The same options for another process."""
+        config = ["--config", str(self.config_file)] if self.config_file is not None else []
+        return [*config, *(word for override in self.overrides for word in ("--set", override))]
+
+
+def options(context: typer.Context) -> Options:
+    """The global options; the defaults where a command runs alone."""
+    found = context.find_object(Options)
+    return found if isinstance(found, Options) else Options()
+
+
+def settings(context: typer.Context, *more_overrides: str) -> Config:
+    """The effective settings; options of the command itself come last.
+
+    Raises:
+        ConfigError: the file or an override is wrong.
+    """
+    chosen = options(context)
+    return configuration.load(chosen.config_file, (*chosen.overrides, *more_overrides))
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine."""
+    return asyncio.run(main)
+
+
+def console() -> "Console":
+    """For people: standard error, so that standard output stays for results."""
+    from rich.console import Console  # costs start-up time
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on one line of standard output, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncIterator[VoiceServer]":
+    """A server in this process, entered once its models are loaded. The address is taken first: that may fail, and quickly.
+
+    Raises:
+        VoiceError: the address cannot be used, or a model cannot be loaded.
+    """
+    from voice.engines import Engines  # imports every model's library
+    from voice.server.websocket import VoiceServer
+    from voice.session import Conversation
+    from voice.trace import TraceLog
+
+    async with AsyncExitStack() as after, VoiceServer(config.server) as server:
+        engines = await asyncio.to_thread(Engines.load, config, progress=progress)
+        after.callback(engines.close)
+        trace = TraceLog(config.trace) if config.trace.enabled else None
+        if trace is not None:
+            after.callback(trace.close)
+        server.open_with(lambda: Conversation(engines, config, trace=trace))
+        yield server
+
+
+@asynccontextmanager
+async def reachable(config: Config, url: str | None, *, progress: Progress | None = None) -> AsyncIterator[str]:
+    """The address of a server: the one asked for, else the one that runs at the configured address, else one of our own.
+
+    Raises:
+        VoiceError: see :func:`hosted`.
+    """
+    from voice.client import health  # imports numpy
+
+    usual = f"ws://{config.server.host or '127.0.0.1'}:{config.server.port}"
+    if url is not None:
+        yield url
+    elif config.server.port and (state := await health(usual)) is not None and state.get("ready"):
+        yield usual
+    else:
+        alone = msgspec.structs.replace(config.server, host="127.0.0.1", port=0, token="", max_sessions=1)
+        async with hosted(msgspec.structs.replace(config, server=alone), progress=progress) as server:
+            yield server.url
+
+
+@asynccontextmanager
+async def input_lines() -> AsyncIterator[AsyncIterator[str]]:
+    """The lines of standard input, without their ends, as they come. Works for terminals, pipes and files.
+
+    A thread reads them, because not every kind of standard input can be watched by an event loop; it is a daemon, because a
+    blocked read cannot be cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    room = threading.Semaphore(64)
+
+    def read() -> None:
+        for line in sys.stdin:
+            room.acquire()
+            loop.call_soon_threadsafe(lines.put_nowait, line.rstrip("\r\n"))
+        loop.call_soon_threadsafe(lines.put_nowait, None)
+
+    async def arrive() -> AsyncIterator[str]:
+        while (line := await lines.get()) is not None:
+            room.release()
+            yield line
+
+    threading.Thread(target=read, name="voice-stdin", daemon=True).start()
+    yield arrive()
+
+
+def is_terminal() -> bool:
+    """Whether a person types."""
+    return sys.stdin.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,304 @@
+"""The edge language model: :class:`~voice.stages.ChatModel` on llama.cpp.
+
+Strategy: every request says what the whole conversation is. It is tokenised, compared with what the conversation's cache holds,
+and only what differs is computed (:mod:`voice.llm.engine`). So a turn taken back, a reply cut short by the user and a
+partial transcript that turned out otherwise need no bookkeeping here: the next request simply disagrees with the cache.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+from voice import models
+from voice.config import LlmConfig
+from voice.errors import ChatError
+from voice.llm.engine import ALONE_TOKENS, Engine
+from voice.llm.history import first_kept, normalize, turns_of
+from voice.llm.llamacpp import Runtime, Sampler
+from voice.llm.sequence import Job, Kind, Probe, Slot, Stats
+from voice.llm.stream import Result, TokenStream
+from voice.llm.template import CHATML, ChatTemplate, Prompt, PromptBuilder
+from voice.llm.text import TextStream
+from voice.stages import Message, Token
+
+log = logging.getLogger(__name__)
+
+READ_AHEAD_TOKENS = 64
+"""A reply whose reader is this far behind pauses."""
+
+
+class EdgeModel:
+    """A GGUF model that holds ``config.conversations`` conversations.
+
+    Each has room for ``config.context_tokens``, taken at load: 47 MB for SmolLM2-135M's 2048. Thread-safe.
+
+    Raises:
+        ChatError: the model file is missing, damaged or of no use, or the system prompt is too long.
+    """
+
+    def __init__(self, config: LlmConfig) -> None:
+        self.config = config
+        self.path = Path(models.locate(config.model))
+        self._engine = Engine(
+            self._load,
+            conversations=config.conversations,
+            prepare=self._prepare,
+            sampler=self._sampler,
+        )
+
+    def open(self) -> "EdgeChat":
+        """See :class:`~voice.stages.ChatModel`."""
+        return EdgeChat(self, self._engine, self._engine.open())
+
+    def close(self) -> None:
+        """See :class:`~voice.stages.ChatModel`."""
+        self._engine.close()
+
+    @property
+    def free_slots(self) -> int:
+        """Conversations that may still be opened."""
+        return self._engine.free_slots
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is computed and nothing waits."""
+        return self._engine.idle
+
+    def prompt(self, messages: Sequence[Message], *, skip_turns: int, reply_tokens: int) -> tuple[Prompt, int]:
+        """The conversation in tokens, with room for a reply; and how many of its oldest turns were left out.
+
+        Raises:
+            ChatError: the template refuses the roles, or there is nothing from the user.
+        """
+        spoken = normalize(messages, self.config.system_prompt)
+        system = spoken[: spoken[0].role == "system"] if spoken else ()
+        turns = turns_of(spoken[len(system) :])
+        if not turns or turns[-1][-1].role != "user":
+            raise ChatError("the conversation must end with something that the user said")
+        room = self.config.context_tokens - min(reply_tokens, self.config.context_tokens // 2)
+        fixed = len(self._builder.build((*system, turns[-1][-1])).tokens)
+        costs = [sum(len(self._builder.text(message.text)) + self._overhead for message in turn) for turn in turns]
+        skip = first_kept(costs, room=room - fixed + costs[-1], after=skip_turns)
+        while True:
+            prompt = self._builder.build((*system, *(message for turn in turns[skip:] for message in turn)))
+            if len(prompt.tokens) <= room or skip == len(turns) - 1:
+                break
+            skip += 1
+        for message in (*system, turns[-1][-1]):
+            if self._builder.is_cut(message.text):
+                log.warning(
+                    "a %s message of %d characters is too long; its middle is left out", message.role, len(message.text)
+                )
+        return prompt, skip
+
+    # --- on the engine's thread, before anything else ------------------------------------------------------------------------
+
+    def _load(self) -> Runtime:
+        config = self.config
+        threads = config.threads or min(_cores(), 8)
+        return Runtime(
+            self.path,
+            context_tokens=config.context_tokens,
+            sequences=config.conversations,
+            batch_tokens=ALONE_TOKENS,
+            threads=threads,
+            gpu_layers=config.gpu_layers,
+        )
+
+    def _sampler(self) -> Sampler:
+        return Sampler(
+            self._runtime.vocabulary,
+            temperature=self.config.temperature,
+            top_p=self.config.top_p,
+            repeat_penalty=self.config.repeat_penalty,
+            seed=self.config.seed,
+        )
+
+    def _prepare(self, runtime: Runtime) -> list[int]:
+        self._runtime = runtime
+        bos = runtime.special_text("bos")
+        source = runtime.metadata("tokenizer.chat_template")
+        try:
+            template = ChatTemplate(source or CHATML, bos=bos, eos=runtime.special_text("eos"))
+        except ChatError as error:
+            log.warning("%s; ChatML is used instead", error)
+            template = ChatTemplate(CHATML)
+        self.markers = template.markers
+
+        def tokenize(text: str, special: bool) -> list[int]:
+            return runtime.tokenize(text, special=special)
+
+        first = tokenize(bos, True)[0] if runtime.adds_bos and bos else None
+        probe = PromptBuilder(template, tokenize, bos=first)
+        few, many = (len(probe.build(_dialogue(count)).tokens) for count in (1, 3))
+        self._overhead = max(0, (many - few) // 2)
+        prompt_tokens = self.config.context_tokens // 2
+        self._builder = PromptBuilder(template, tokenize, bos=first, text_limit=max(8, (prompt_tokens - few) // 2))
+        return self._system_tokens()
+
+    def _system_tokens(self) -> list[int]:
+        """What every conversation begins with: all before the first text of the user."""
+        message = Message("system", self.config.system_prompt.strip())
+        if not message.text:
+            return []
+        if self._builder.is_cut(message.text):
+            raise ChatError(
+                f"the system prompt is too long for a context of {self.config.context_tokens} tokens; "
+                "shorten llm.system_prompt or raise llm.context_tokens"
+            )
+        texts = [self._builder.build((message, Message("user", text))) for text in ("x", "y")]
+        return texts[0].tokens[: texts[0].user_end - len(self._builder.text("x"))]
+
+
+class EdgeChat:
+    """One conversation (:class:`~voice.stages.Chat`). Its methods belong to one event loop."""
+
+    def __init__(self, model: EdgeModel, engine: Engine, slot: Slot) -> None:
+        self._model = model
+        self._engine = engine
+        self._slot = slot
+        self._skipped_turns = 0
+        self._closed = False
+        self._score: tuple[list[int], asyncio.Future[float]] | None = None
+        self.stats = Stats()
+        """What the last request cost."""
+
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+        """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
+
+        A second reply in the same conversation ends the first with an error. A reply whose reader is 64 tokens behind pauses.
+        """
+        prompt = self._prompt(messages, max_tokens)
+        max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
+        if max_tokens < 1:
+            return
+        stream = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
+        score: Result[float] = Result()
+        if self._known_score(prompt.said) is None:
+            self._score = (prompt.said, score.future)
+        outcome = _Reply(stream, score)
+        probe = Probe(prompt.user_end, prompt.closing)
+        job = Job(Kind.REPLY, prompt.tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
+        self._submit(job)
+        try:
+            while (token := await stream.get()) is not None:
+                yield token
+        finally:
+            self._engine.cancel(job)
+
+    async def prefill(self, messages: Sequence[Message]) -> None:
+        """See :class:`~voice.stages.Chat`.
+
+        All but the last token of the last message is computed: that one may change when the text goes on. Returns when it is
+        done or a newer request of this conversation has made it pointless; at once if the last message is not the user's.
+        """
+        if messages and messages[-1].role == "user" and messages[-1].text.strip():
+            prompt = self._prompt(messages, 0)
+            await self._wait(Kind.PREFILL, prompt.said[:-1], None)
+
+    async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
+        """The probability (0 to 1) that the model closes the user's last message right after its text.
+
+        Costs the computing of what the cache does not hold of that text, which a reply to it then finds there; nothing when a
+        reply to the same text has begun. Waits for a reply to another text. Cancel-safe. Raises
+        :class:`~voice.errors.ChatError`.
+        """
+        prompt = self._prompt(messages, 0)
+        known = self._known_score(prompt.said)
+        if known is not None:
+            await asyncio.wait([known])
+            if not known.cancelled():
+                return known.result()
+        score = await self._wait(Kind.SCORE, prompt.said, Probe(prompt.user_end, prompt.closing))
+        if score is None:
+            raise ChatError("the conversation was closed")
+        self._score = (prompt.said, asyncio.get_running_loop().create_future())
+        self._score[1].set_result(score)
+        return score
+
+    def close(self) -> None:
+        """See :class:`~voice.stages.Chat`."""
+        if not self._closed:
+            self._closed = True
+            self._engine.release(self._slot)
+
+    def _known_score(self, said: list[int]) -> "asyncio.Future[float] | None":
+        """The end-of-turn probability after these tokens, if it is known or on its way."""
+        if self._score is not None and self._score[0] == said and not self._score[1].cancelled():
+            return self._score[1]
+        return None
+
+    def _prompt(self, messages: Sequence[Message], reply_tokens: int) -> Prompt:
+        reserve = max(reply_tokens, self._model.config.max_reply_tokens)
+        prompt, self._skipped_turns = self._model.prompt(messages, skip_turns=self._skipped_turns, reply_tokens=reserve)
+        return prompt
+
+    async def _wait(self, kind: Kind, tokens: list[int], probe: Probe | None) -> float | None:
+        result: Result[float | None] = Result()
+        job = Job(kind, tokens, _Single(result), probe=probe)
+        self._submit(job)
+        try:
+            return await result.future
+        finally:
+            self._engine.cancel(job)
+
+    def _submit(self, job: Job) -> None:
+        if self._closed:
+            raise ChatError("this conversation is closed")
+        self.stats = job.stats
+        self._engine.submit(self._slot, job)
+
+
+class _Reply:
+    """The outcome of a reply: a stream of tokens and, on the way, the score of the prompt."""
+
+    def __init__(self, stream: TokenStream, score: Result[float]) -> None:
+        self._stream = stream
+        self._score = score
+
+    @property
+    def full(self) -> bool:
+        return self._stream.full
+
+    def token(self, token: Token) -> bool:
+        return self._stream.put(token)
+
+    def scored(self, probability: float) -> None:
+        self._score.set(probability)
+
+    def ended(self, error: ChatError | None) -> None:
+        self._score.drop()
+        self._stream.end(error)
+
+
+class _Single:
+    """The outcome of a prefill or a score: one value."""
+
+    full = False
+
+    def __init__(self, result: Result[float | None]) -> None:
+        self._result = result
+
+    def token(self, token: Token) -> bool:
+        raise NotImplementedError(f"nothing was to be generated, but {token!r} was")
+
+    def scored(self, probability: float) -> None:
+        self._result.set(probability)
+
+    def ended(self, error: ChatError | None) -> None:
+        if error is None:
+            self._result.set(None)
+        else:
+            self._result.fail(error)
+
+
+def _dialogue(turns: int) -> list[Message]:
+    """A conversation of one-letter messages that ends with the user's."""
+    return [Message("system", "x"), *(Message("assistant" if i % 2 else "user", "x") for i in range(turns))]
+
+
+def _cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

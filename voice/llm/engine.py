@@ -1,0 +1,373 @@
+"""The thread that owns the model.
+
+Strategy: one loop. Under the lock: forget what nobody wants, start what can start, plan a step. Without the lock: compute it,
+hand out its results. Other threads only append jobs, set flags and wake the loop. A step in which nobody is interested any
+more is stopped from inside llama.cpp; a step that others share is not, since it would have to be computed again for them and
+lasts no longer than a token or a chunk of a prompt.
+"""
+
+import ctypes
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from voice.errors import ChatBusy, ChatError
+from voice.llm.history import common_prefix
+from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
+from voice.llm.plan import Work, plan_step
+from voice.llm.sequence import Job, Kind, Slot
+from voice.stages import Token
+
+log = logging.getLogger(__name__)
+
+ALONE_TOKENS = 128
+"""Prompt tokens in a step that delays nobody's next token."""
+SHARED_TOKENS = 32
+"""Prompt tokens in a step that does."""
+Step = list[tuple[Slot, Job, int]]
+
+
+class Engine:
+    """Runs jobs of several conversations on one model. Thread-safe.
+
+    Args:
+        load: makes the runtime; called on the engine's thread.
+        conversations: slots.
+        prepare: given the runtime, returns the system prompt's tokens, which every conversation begins with.
+        sampler: makes the sampler of a reply.
+
+    Raises:
+        ChatError: the model cannot be loaded, or its first step fails.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Runtime],
+        *,
+        conversations: int,
+        prepare: Callable[[Runtime], Sequence[int]],
+        sampler: Callable[[], Sampler],
+    ) -> None:
+        self._slots = [Slot(sequence=i) for i in range(conversations)]
+        self._free = list(reversed(self._slots))
+        self._new_sampler = sampler
+        self._condition = threading.Condition()
+        self._running: Step = []
+        self._closing = False
+        self._system: list[int] = []
+        self._snapshot: ctypes.Array[ctypes.c_uint8] | None = None
+        self._failure: list[BaseException] = []
+        self._runtime: Runtime | None = None
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, args=(load, prepare, ready), name="voice-llm", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self._failure:
+            self._thread.join()
+            raise self._failure[0]
+
+    # --- from any thread -----------------------------------------------------------------------------------------------------
+
+    @property
+    def free_slots(self) -> int:
+        """Conversations that may still be opened."""
+        return len(self._free)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is computed and nothing waits."""
+        with self._condition:
+            return not self._running and not any(slot.job or slot.waiting for slot in self._slots)
+
+    def open(self) -> Slot:
+        """Begin a conversation.
+
+        Raises:
+            ChatBusy: all slots are taken.
+            ChatError: the engine is closed.
+        """
+        with self._condition:
+            if self._closing:
+                raise ChatError("the language model is closed")
+            if not self._free:
+                raise ChatBusy(
+                    f"all {len(self._slots)} conversations of the language model are taken; "
+                    "try again when one has ended, or raise llm.conversations"
+                )
+            return self._free.pop()
+
+    def release(self, slot: Slot) -> None:
+        """End a conversation; its jobs are cancelled."""
+        with self._condition:
+            for job in (slot.job, *slot.waiting):
+                if job is not None:
+                    job.cancelled = True
+            slot.stale = True
+            self._free.append(slot)
+            self._interrupt()
+
+    def submit(self, slot: Slot, job: Job) -> None:
+        """Ask for something. The job's outcome is told on the engine's thread.
+
+        Raises:
+            ChatError: the engine is closed.
+        """
+        job.stats.prompt = len(job.tokens)
+        with self._condition:
+            if self._closing:
+                raise ChatError("the language model is closed")
+            for other in slot.enqueue(job):
+                self._end(
+                    other, None if other.kind is Kind.PREFILL else ChatError("another reply was begun in the conversation")
+                )
+            self._interrupt()
+
+    def cancel(self, job: Job) -> None:
+        """Nobody wants the job any more. Returns at once; the model stops in an operation or, if others share it, a step."""
+        with self._condition:
+            job.cancelled = True
+            self._interrupt()
+
+    def wake(self) -> None:
+        """A reader has taken tokens."""
+        with self._condition:
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Fail what is left, free the model and join the thread. May be called again."""
+        with self._condition:
+            self._closing = True
+            for _, job, _ in self._running:
+                job.cancelled = True
+            self._interrupt()
+        self._thread.join()
+
+    def _interrupt(self) -> None:
+        """Stop the running step if nothing in it is wanted, or if somebody waits for it who matters more."""
+        urgent = [slot for slot in self._slots if any(job.urgent and job.live for job in slot.waiting)]
+        if self._runtime is not None and all(
+            not job.live or (not job.urgent and any(slot is not other for other in urgent)) for slot, job, _ in self._running
+        ):
+            self._runtime.abort()
+        self._condition.notify()
+
+    # --- the thread ----------------------------------------------------------------------------------------------------------
+
+    def _main(self, load: Callable[[], Runtime], prepare: Callable[[Runtime], Sequence[int]], ready: threading.Event) -> None:
+        try:
+            self._runtime = runtime = load()
+            try:
+                self._warm_up(runtime, prepare(runtime))
+            except BaseException:
+                runtime.close()
+                raise
+        except BaseException as error:
+            self._failure.append(error)
+            return
+        finally:
+            ready.set()
+        try:
+            while self._next_step(runtime):
+                self._compute(runtime)
+        except Exception:
+            log.exception("the language model's thread has ended")
+        finally:
+            self._finish_all()
+            runtime.close()
+
+    def _warm_up(self, runtime: Runtime, system: Sequence[int]) -> None:
+        """Compute the system prompt and run the shapes that come: the first step of each kind is the slowest."""
+        self._system = list(system)
+        spare = self._slots[0]
+        for start in range(0, len(self._system), runtime.batch.capacity):
+            runtime.batch.clear()
+            runtime.batch.add(spare.sequence, start, self._system[start : start + runtime.batch.capacity])
+            _check(runtime.decode())
+        self._snapshot = runtime.snapshot(spare.sequence) if self._system else None
+        for slot in self._slots:
+            self._refresh(runtime, slot)
+        for count in (1, 8):
+            runtime.batch.clear()
+            row = runtime.batch.add(spare.sequence, len(spare.cached), [0] * count)
+            runtime.batch.want_logits(row + count - 1)
+            _check(runtime.decode())
+            runtime.truncate(spare.sequence, len(spare.cached))
+
+    def _next_step(self, runtime: Runtime) -> bool:
+        """Wait until there is something to compute and lay it in the batch. False: the engine closes."""
+        with self._condition:
+            while True:
+                if self._closing:
+                    return False
+                self._sweep(runtime)
+                self._start_waiting(runtime)
+                ready = [(slot, slot.job) for slot in self._slots if slot.job is not None and not slot.job.outcome.full]
+                if ready:
+                    break
+                self._condition.wait()
+            works = [Work(len(job.tokens) - len(slot.cached), job.urgent) for slot, job in ready]
+            counts = plan_step(works, alone=runtime.batch.capacity, shared=SHARED_TOKENS)
+            self._running = [(slot, job, count) for (slot, job), count in zip(ready, counts, strict=True) if count]
+            runtime.abort(False)
+            return True
+
+    def _sweep(self, runtime: Runtime) -> None:
+        for slot in self._slots:
+            if slot.job is not None and not slot.job.live:
+                self._end(slot.job)
+                slot.job = None
+            for job in [job for job in slot.waiting if not job.live]:
+                self._end(job)
+                slot.waiting.remove(job)
+            if slot.stale and slot.job is None:
+                self._refresh(runtime, slot)
+
+    def _start_waiting(self, runtime: Runtime) -> None:
+        for slot in self._slots:
+            if slot.job is not None or not slot.waiting:
+                continue
+            slot.job = job = slot.waiting.pop(0)
+            kept = self._keep(runtime, slot, job)
+            job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
+            if job.kind is Kind.REPLY:
+                job.sampler = self._new_sampler()
+            if job.probe is not None and job.probe.position <= kept:
+                job.probe = None
+            if kept == len(job.tokens):  # a prefill that changes nothing
+                self._end(job)
+                slot.job = None
+
+    def _keep(self, runtime: Runtime, slot: Slot, job: Job) -> int:
+        """Forget what does not agree with the job; returns how many of its tokens the cache holds.
+
+        The last token is computed again even if it is there: only computing it gives what comes next.
+        """
+        wanted = len(job.tokens) - (job.kind is not Kind.PREFILL)
+        kept = min(common_prefix(slot.cached, job.tokens), wanted)
+        if kept == len(slot.cached) or (job.kind is Kind.PREFILL and kept == wanted):
+            return kept
+        return self._truncate(runtime, slot, kept)
+
+    def _truncate(self, runtime: Runtime, slot: Slot, length: int) -> int:
+        """Shorten a conversation's cache to ``length`` or, with a model that cannot do so, to less; returns the new length."""
+        if not runtime.truncate(slot.sequence, length):
+            length = 0
+        del slot.cached[length:]
+        return length
+
+    def _refresh(self, runtime: Runtime, slot: Slot) -> None:
+        """Put a conversation back to its beginning: the system prompt."""
+        runtime.truncate(slot.sequence, 0)
+        restored = self._snapshot is not None and runtime.restore(slot.sequence, self._snapshot)
+        slot.cached = list(self._system) if restored else []
+        slot.stale = False
+
+    # --- one step ------------------------------------------------------------------------------------------------------------
+
+    def _compute(self, runtime: Runtime) -> None:
+        step = self._running
+        try:
+            rows = _fill(runtime, step)
+            code = runtime.decode()
+            if code is Decoded.OK:
+                for (slot, job, count), row in zip(step, rows, strict=True):
+                    self._advance(runtime, slot, job, count, row)
+            else:
+                self._recover(runtime, step, code)
+        except Exception:  # a bug must not take the other conversations down
+            log.exception("a step of the language model failed")
+            self._fail(runtime, step, ChatError("the language model failed (see the log)"))
+        finally:
+            with self._condition:
+                self._running = []
+
+    def _advance(self, runtime: Runtime, slot: Slot, job: Job, count: int, row: int) -> None:
+        """Account for ``count`` computed tokens of which the batch's token ``row`` is the first."""
+        start = len(slot.cached)
+        slot.cached.extend(job.tokens[start : start + count])
+        if not job.live:
+            return
+        if job.probe is not None and start < job.probe.position <= len(slot.cached):
+            logits = runtime.logits(row + job.probe.position - 1 - start)
+            job.outcome.scored(float(np.exp(logprob(logits, job.probe.token))))
+            job.probe = None
+        if len(slot.cached) < len(job.tokens):
+            return
+        if job.kind is Kind.REPLY:
+            self._generate(runtime, job, row + count - 1)
+        else:
+            self._end(job)
+
+    def _generate(self, runtime: Runtime, job: Job, row: int) -> None:
+        """Choose the next token of a reply and hand it out."""
+        assert job.sampler is not None  # noqa: S101 (a reply that has started has one)
+        token = runtime.sample(job.sampler, row)
+        job.stats.generated += 1
+        probability = logprob(runtime.logits(row), token)
+        last = runtime.ends_reply(token)
+        text = "" if last else job.text.feed(runtime.piece(token))
+        last = last or job.text.stopped or job.stats.generated >= job.max_tokens
+        if last:
+            text += job.text.end()
+        else:
+            job.tokens.append(token)
+        if (text or not last) and not job.outcome.token(Token(text, probability)):
+            job.cancelled = True
+        if last:
+            self._end(job)
+
+    def _recover(self, runtime: Runtime, step: Step, code: Decoded) -> None:
+        """Bring the cache back to what the slots say it holds; fail the step's jobs unless it can be computed again."""
+        for slot, _, _ in step:
+            self._truncate(runtime, slot, len(slot.cached))
+        if code is Decoded.ABORTED:
+            return
+        reason = "its cache is full" if code is Decoded.NO_ROOM else "llama.cpp could not compute a step"
+        log.error("the language model failed: %s", reason)
+        self._fail(runtime, step, ChatError(f"the language model failed: {reason}; ask again"))
+
+    def _fail(self, runtime: Runtime, step: Step, error: ChatError) -> None:
+        for slot, job, _ in step:
+            self._end(job, error)
+            self._refresh(runtime, slot)
+
+    def _end(self, job: Job, error: ChatError | None = None) -> None:
+        if not job.done:
+            job.done = True
+            job.outcome.ended(error)
+        if threading.current_thread() is self._thread and job.sampler is not None:
+            job.sampler.close()
+            job.sampler = None
+
+    def _finish_all(self) -> None:
+        with self._condition:
+            self._closing = True
+            for slot in self._slots:
+                for job in (slot.job, *slot.waiting):
+                    if job is not None:
+                        self._end(job, ChatError("the language model was closed"))
+                slot.job = None
+                slot.waiting.clear()
+
+
+def _fill(runtime: Runtime, step: Step) -> list[int]:
+    """Lay the step's tokens in the batch; returns the row of each job's first."""
+    batch = runtime.batch
+    batch.clear()
+    rows = []
+    for slot, job, count in step:
+        start = len(slot.cached)
+        row = batch.add(slot.sequence, start, job.tokens[start : start + count])
+        rows.append(row)
+        if job.kind is Kind.REPLY and start + count == len(job.tokens):
+            batch.want_logits(row + count - 1)
+        if job.probe is not None and start < job.probe.position <= start + count:
+            batch.want_logits(row + job.probe.position - 1 - start)
+    return rows
+
+
+def _check(code: Decoded) -> None:
+    if code is not Decoded.OK:
+        raise ChatError("llama.cpp loaded the language model and cannot compute with it; choose another GGUF in llm.model")

@@ -1,0 +1,347 @@
+"""The WebSocket server: one conversation a connection, in one task group.
+
+Strategy: three tasks share a connection. The conversation runs; the reader feeds it; the writer sends its events. Whichever
+ends first ends the other two: the reader because the client left, the writer because the client takes nothing, the
+conversation because it failed. What the bytes mean is decided in :mod:`voice.server.pcm`, who may connect in
+:mod:`voice.server.access`.
+"""
+
+import asyncio
+import errno
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Protocol, Self
+
+from websockets.asyncio.server import Server as _Server
+from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import serve as _serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from voice import __version__
+from voice.clock import Clock, MonotonicClock
+from voice.config import ServerConfig
+from voice.errors import ConfigError, ProtocolError, VoiceError
+from voice.events import Event
+from voice.server import messages as m
+from voice.server import pcm
+from voice.server.access import check_client, check_listening, query_of
+from voice.stages import Samples
+
+PATHS = ("/", "/ws")
+"""Where a WebSocket may connect."""
+
+_PING_EVERY_S = 10.0
+_PONG_WITHIN_S = 10.0
+_CLOSE_WITHIN_S = 2.0
+_END_WITHIN_S = 5.0
+_SEND_BUFFER_BYTES = 64 * 1024
+"""Small on purpose: what the kernel holds is audio that nobody can take back."""
+
+_log = logging.getLogger(__name__)
+_library_log = logging.getLogger("voice.server.websockets")
+_library_log.setLevel(logging.CRITICAL)  # it reports every malformed handshake with a traceback
+
+
+class Conversation(Protocol):
+    """What a connection needs of :class:`voice.session.Conversation`."""
+
+    @property
+    def events(self) -> AsyncIterator[Event]:
+        """What happens; ends after :meth:`close`."""
+        ...
+
+    async def run(self) -> None:
+        """Hold the conversation until :meth:`close`."""
+        ...
+
+    def push_audio(self, samples: Samples) -> None:
+        """Take 16 kHz audio; never waits."""
+        ...
+
+    def push_text(self, text: str) -> None:
+        """Take a typed turn."""
+        ...
+
+    def played(self, turn: int, ms: float) -> None:
+        """So much of a reply was played."""
+        ...
+
+    def close(self) -> None:
+        """End it; may be called again."""
+        ...
+
+
+class VoiceServer:
+    """Listens as soon as it is entered; answers 503 until :meth:`open_with` says how to open a conversation.
+
+    Args:
+        config: host, port, token and limits. Port 0 takes any free one; see :attr:`port`.
+        clock: for the control-message allowance.
+
+    Raises:
+        ConfigError: on construction, a host beyond loopback without a token; on entering, an address that cannot be used.
+    """
+
+    def __init__(self, config: ServerConfig, *, clock: Clock | None = None) -> None:
+        check_listening(config)
+        self._config = config
+        self._clock = clock or MonotonicClock()
+        self._open: Callable[[], Conversation] | None = None
+        self._sessions = 0
+        self._server: _Server | None = None
+        self.port = config.port
+
+    @property
+    def sessions(self) -> int:
+        """Conversations held now."""
+        return self._sessions
+
+    @property
+    def url(self) -> str:
+        """The address for a client on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._config.host, self._config.host)  # noqa: S104
+        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def open_with(self, open_conversation: Callable[[], Conversation]) -> None:
+        """From now on, open a conversation for each connection. The callable may raise any :class:`VoiceError`."""
+        self._open = open_conversation
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._server = await _serve(
+                self._handle,
+                self._config.host or None,
+                self._config.port,
+                process_request=self._respond,
+                compression=None,  # audio does not shrink, and every message would wait for the attempt
+                server_header=f"voice/{__version__}",
+                max_size=self._config.max_message_kib * 1024,
+                ping_interval=_PING_EVERY_S,
+                ping_timeout=_PONG_WITHIN_S,
+                close_timeout=_CLOSE_WITHIN_S,
+                logger=_library_log,
+            )
+        except OSError as error:
+            raise ConfigError(_cannot_listen(self._config, error)) from error
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye to every client and wait for their conversations to end, for a few seconds at most."""
+        if self._server is not None:
+            self._server.close(code=pcm.GOING_AWAY, reason="the server is shutting down")
+            try:
+                async with asyncio.timeout(_CLOSE_WITHIN_S + _END_WITHIN_S + 1):
+                    await self._server.wait_closed()
+            except TimeoutError:
+                _log.warning("%d conversations did not end in time", self._sessions)
+
+    # --- before the handshake ----------------------------------------------------------------------------------------------
+
+    def _respond(self, _: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return self._page(path)
+        if path not in PATHS:
+            return _text(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}; connect to one of {', '.join(PATHS)}.")
+        query = query_of(request.path)
+        if refusal := check_client(self._config, request.headers, query):
+            return _text(HTTPStatus(refusal.status), refusal.why)
+        try:
+            pcm.parse_rate(query.get("rate"))
+        except ProtocolError as error:
+            return _text(HTTPStatus.BAD_REQUEST, str(error))
+        if self._open is None:
+            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "The models are still loading; try again in a few seconds.")
+        if self._sessions >= self._config.max_sessions:
+            return _text(HTTPStatus.SERVICE_UNAVAILABLE, self._full())
+        return None
+
+    def _page(self, path: str) -> Response:
+        if path == "/health":
+            state = {
+                "ready": self._open is not None,
+                "sessions": self._sessions,
+                "max_sessions": self._config.max_sessions,
+                "version": __version__,
+                "protocol": m.PROTOCOL_VERSION,
+            }
+            return _response(HTTPStatus.OK, json.dumps(state) + "\n", "application/json")
+        if path == "/":
+            return _text(
+                HTTPStatus.OK,
+                f"voice {__version__}: a WebSocket server for spoken conversations.\n\n"
+                f"Talk to it:   voice ask recording.wav --url {self.url}\n"
+                f"Type to it:   voice chat --url {self.url}\n"
+                "Its state:    GET /health\n"
+                "Its protocol: binary 16-bit PCM both ways, JSON beside it; see docs/protocol.md.",
+            )
+        return _text(HTTPStatus.NOT_FOUND, "There are only / and /health here.")
+
+    def _full(self) -> str:
+        return f"All {self._config.max_sessions} conversations are taken; try again later."
+
+    # --- one connection ----------------------------------------------------------------------------------------------------
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        if self._open is None or self._sessions >= self._config.max_sessions:  # taken since the handshake began
+            await connection.close(pcm.TRY_AGAIN_LATER, self._full())
+            return
+        self._sessions += 1
+        try:
+            await self._converse(connection, self._open)
+        except VoiceError as error:
+            await _refuse(connection, error)
+        except Exception:
+            _log.exception("a conversation failed in a way that nobody foresaw")
+            await connection.close(pcm.INTERNAL_ERROR, "internal error; the server's log has the details")
+        finally:
+            self._sessions -= 1
+
+    async def _converse(self, connection: ServerConnection, open_conversation: Callable[[], Conversation]) -> None:
+        raw: socket.socket = connection.transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+        query = query_of(connection.request.path) if connection.request else {}
+        rate_hz = pcm.parse_rate(query.get("rate"))
+        session = _Session(connection, open_conversation(), rate_hz, self._config, self._clock)
+        _log.info("a conversation began with %s", connection.remote_address)
+        try:
+            await session.hold()
+        finally:
+            _log.info("a conversation ended with %s: %s", connection.remote_address, connection.close_code)
+
+
+class _Session:
+    """One connection and its conversation."""
+
+    def __init__(
+        self, connection: ServerConnection, conversation: Conversation, rate_hz: int | None, config: ServerConfig, clock: Clock
+    ) -> None:
+        self._connection = connection
+        self._conversation = conversation
+        self._codec = pcm.PcmCodec(rate_hz=rate_hz, max_control_per_s=config.max_control_per_s)
+        self._config = config
+        self._clock = clock
+
+    async def hold(self) -> None:
+        """Return when the client has left; raise what ended the conversation otherwise."""
+        tasks = [
+            asyncio.create_task(self._conversation.run(), name="converse"),
+            asyncio.create_task(self._write(), name="write"),
+            asyncio.create_task(self._read(), name="read"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            # The writer still has to send what led to the end of a conversation that closed itself.
+            if tasks[0].done() and not tasks[0].cancelled() and not tasks[0].exception():
+                await asyncio.wait(tasks[1:2], timeout=self._config.slow_client_s)
+        finally:
+            self._conversation.close()
+            tasks[2].cancel()
+            _, late = await asyncio.wait(tasks, timeout=_END_WITHIN_S)
+            for task in late:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, ConnectionClosed):
+                raise result
+
+    async def _read(self) -> None:
+        async for message in self._connection:
+            try:
+                done = await self._take(self._codec.receive(message, self._clock.now_s()))
+            except ProtocolError as error:
+                if error.close_code is not None:
+                    raise
+                await self._send(pcm.error_json(error))
+            except VoiceError as error:  # too many typed turns wait
+                await self._send(pcm.error_json(error))
+            else:
+                if done:
+                    return
+            await asyncio.sleep(0)  # a client that floods must not keep the others waiting
+
+    async def _take(self, action: pcm.Action | None) -> bool:
+        """Do what the client asks for; whether it said goodbye."""
+        match action:
+            case pcm.Audio(samples=samples):
+                self._conversation.push_audio(samples)
+            case m.Text(text=text):
+                self._conversation.push_text(text)
+            case m.Played(turn=turn, ms=ms):
+                self._conversation.played(turn, ms)
+            case pcm.Reply(json=reply):
+                await self._send(reply)
+            case m.Bye():
+                return True
+            case None:
+                pass
+        return False
+
+    async def _write(self) -> None:
+        async for event in self._conversation.events:
+            for message in self._codec.send(event):
+                await self._send(message)
+
+    async def _send(self, message: str | bytes) -> None:
+        try:
+            async with asyncio.timeout(self._config.slow_client_s):
+                await self._connection.send(message)
+        except TimeoutError as error:
+            raise ProtocolError(
+                f"the client has taken nothing for {self._config.slow_client_s:g} s",
+                code="slow_client",
+                close_code=pcm.POLICY_VIOLATION,
+            ) from error
+
+
+async def _refuse(connection: ServerConnection, error: VoiceError) -> None:
+    """Tell a client why its conversation ends, as far as it listens, and close."""
+    code = error.close_code if isinstance(error, ProtocolError) else None
+    if code is None:
+        code = pcm.TRY_AGAIN_LATER if error.retryable else pcm.INTERNAL_ERROR
+    _log.info("a conversation with %s is ended: %s", connection.remote_address, error)
+    try:
+        async with asyncio.timeout(_CLOSE_WITHIN_S):
+            await connection.send(pcm.error_json(error))
+    except (TimeoutError, ConnectionClosed):
+        _log.debug("the client did not take the reason")
+    await connection.close(code, _reason(str(error)))
+
+
+def _reason(text: str) -> str:
+    """A close reason: 123 bytes of UTF-8 at most (RFC 6455, section 5.5.1)."""
+    return text.encode()[:123].decode("utf-8", "ignore")
+
+
+def _cannot_listen(config: ServerConfig, error: OSError) -> str:
+    where = f"{config.host}:{config.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is already in use, perhaps by another voice; stop it or choose another with --set server.port=0"
+    if error.errno == errno.EACCES:
+        return f"{where} needs more rights than this user has; choose a port above 1023"
+    return f"cannot listen on {where} ({error.strerror or error}); check server.host and server.port"
+
+
+def _text(status: HTTPStatus, text: str) -> Response:
+    return _response(status, text + "\n", "text/plain; charset=utf-8")
+
+
+def _response(status: HTTPStatus, text: str, content_type: str) -> Response:
+    body = text.encode()
+    headers = Headers(
+        {"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close", "Cache-Control": "no-store"}
+    )
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "3"
+    return Response(status.value, status.phrase, headers, body)

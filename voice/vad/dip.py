@@ -1,0 +1,74 @@
+"""The earliest sign of a pause: the level falls and stays down (pure).
+
+Silero says that speech has stopped about 80 ms after the last voiced sample. The level says it after 40 ms, and is often wrong:
+it also falls in the closure of a "p". That is good enough to *begin* with: recognition that was begun at a dip is the final
+transcript when the dip turns out to be the end, and a partial one when it does not.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from voice.stages import SAMPLE_RATE_HZ, Samples
+
+BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
+"""Levels are taken over 10 ms."""
+DIP_BLOCKS = 4
+"""So many quiet blocks in a row are a dip."""
+_MEMORY_BLOCKS = 300
+_LEAST_BLOCKS = 30
+_THRESHOLD_EVERY_BLOCKS = 5
+_RANGE_SHARE = 0.3
+_BELOW_SPEECH_DB = 30.0
+_LEAST_RANGE_DB = 12.0
+_PERCENTILES = (10, 95)
+
+
+class DipDetector:
+    """Follows the level of one stream.
+
+    A block is quiet when its level lies below 30 % of the way, in dB, from the noise (10th percentile of the last 3 s) to
+    the speech (95th percentile), or more than 30 dB below the speech.
+    """
+
+    def __init__(self) -> None:
+        self._rest: Samples = np.zeros(0, dtype=np.float32)
+        self._levels_db: deque[float] = deque(maxlen=_MEMORY_BLOCKS)
+        self._blocks = 0
+        self._quiet = 0
+        self._threshold_db = -np.inf
+
+    @property
+    def quiet_since(self) -> int | None:
+        """The sample at which the quiet that goes on now began, ``None`` when it is loud."""
+        return (self._blocks - self._quiet) * BLOCK_SAMPLES if self._quiet >= DIP_BLOCKS else None
+
+    def push(self, samples: Samples) -> bool:
+        """Take the next samples, any number. True when a dip has just been found: once a dip."""
+        if self._rest.size:
+            samples = np.concatenate((self._rest, samples))
+        whole = samples.size - samples.size % BLOCK_SAMPLES
+        self._rest = samples[whole:].copy()
+        if not whole:
+            return False
+        energy = np.square(samples[:whole].reshape(-1, BLOCK_SAMPLES)).mean(axis=1)
+        found = False
+        for level_db in 10 * np.log10(energy + 1e-12):
+            found |= self._block(float(level_db))
+        return found
+
+    def _block(self, level_db: float) -> bool:
+        self._blocks += 1
+        self._levels_db.append(level_db)
+        if self._blocks % _THRESHOLD_EVERY_BLOCKS == 0:
+            self._threshold_db = self._threshold()
+        self._quiet = self._quiet + 1 if level_db < self._threshold_db else 0
+        return self._quiet == DIP_BLOCKS
+
+    def _threshold(self) -> float:
+        if len(self._levels_db) < _LEAST_BLOCKS:
+            return -np.inf
+        noise_db, speech_db = np.percentile(np.fromiter(self._levels_db, dtype=np.float64), _PERCENTILES)
+        if speech_db - noise_db < _LEAST_RANGE_DB:
+            return -np.inf
+        return float(max(noise_db + _RANGE_SHARE * (speech_db - noise_db), speech_db - _BELOW_SPEECH_DB))
