@@ -12,8 +12,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from scripts.router import phrases, private, taxonomy
-from scripts.router.examples import Example, Span, labelled, pii_written, split, weak_strong
+from scripts.router import phrases, private
+from voice.bench.route_examples import Example, Span, labelled, pii_written, split, weak_strong
+from voice.bench import route_taxonomy as taxonomy
 from voice.bench import spoken
 from voice.route.encoder import clip_ids
 from voice.route.labels import TAGS, TASKS, Task
@@ -40,7 +41,7 @@ class Corpus:
 
 
 def _limited(examples: list[Example], source: str, data: Path, rng: random.Random) -> list[Example]:
-    from scripts.router.examples import rows
+    from voice.bench.route_examples import rows
 
     if source not in LIMITS:
         return examples
@@ -61,7 +62,7 @@ def key(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
 
 
-def corpus(data: Path, seed: int, *, phrases_per_class: int = 700, private_count: int = 10_000) -> Corpus:
+def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, private_count: int = 10_000) -> Corpus:
     """Everything from the folder ``data`` and the generators."""
     rng = random.Random(seed)
     tests = {source: list(labelled(data, source)) for source in sorted(taxonomy.HELD_OUT)}

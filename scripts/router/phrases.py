@@ -224,6 +224,73 @@ TEMPLATES: dict[Task, tuple[str, ...]] = {
 SLOTS["room"] = ("kitchen", "bedroom", "living room", "bathroom", "hall", "office", "garage", "attic", "nursery", "garden")
 
 
+MORE: dict[Task, str] = {
+    Task.EXTRACTION: """given a {doc} find the {what}|given a {doc} tell me whether it is {classify}|given a list of {goods} sort it from small to large|detect whether the {doc} is {classify}
+        decide if this {doc} is {classify} and answer yes or no|output the {what} of the {doc} as a list|identify the {what} in the {doc}|label the {doc} as {classify}|here is a {doc} is it {classify}|mark every {what1} in the {doc}
+        predict whether the writer of the {doc} is happy|tell me if the two sentences say the same thing answer yes or no|choose the category of the {doc} from sports politics and business|what is the main idea of the {doc}
+        rank the words by length|put these names in alphabetical order {name} {name} {name}|which word in the {doc} is misspelled|remove all the {what} from the {doc}|rewrite the {doc} so that it sounds {tone}|make the {doc} shorter
+        count the words in the {doc}|split the {doc} into sentences|is the customer in the {doc} satisfied|does the {doc} contain hate speech|find the subject of the sentence {quote}|say this in {target} {quote}|summarise the {doc} for me
+        what language is {quote}|turn this into a question {quote}|fill in the missing word in the {doc}|give me a title for the {doc}|convert the {doc} to {tone} language|is the following claim supported by the {doc}|simplify the {doc}
+        read this {doc} and answer the question about it|which of these does not belong apple pear hammer|translate hello into {target}|what's the {target} word for bread|does this {doc} sound {tone}|replace {name} with {name} in the {doc}""",
+    Task.LONG_FORM: """make up {an} {genre} about {subject}|make a list of {topic}|give me a list of ideas for {topic}|make a grocery list for {topic}|write down ten {topic}|create {an} {genre} on {subject}|describe a scene with {subject}
+        write a reply to this email and say no|imagine {subject} and describe it|invent {an} {genre} for {subject}|i'd like {an} {genre} about {subject}|prepare {plan}|brainstorm {topic}|suggest twenty {topic}|draft a message to my team about {subject}
+        turn the following facts into {an} {genre}|you are {an} {who2} write {an} {genre}|write a description of {subject} for our website|write about {subject}|write something nice about {subject}|compose lyrics about {subject}
+        create a menu for {topic}|develop a strategy for {subject}|create an outline for {plan}|plan my week|write me a bedtime story|tell me a story|make a poem for {name}|write a long text about {subject}|finish the story about {subject}
+        schedule {plan} day by day|write an invitation to {topic}|write a recommendation for {an} {who2}|turn down an offer in an email|write a review of a vacuum cleaner that broke|write questions for an interview with {an} {who2}""",
+    Task.WORLD_KNOWLEDGE: """explain {idea}|explain the plot of the godfather|explain the idea behind {idea}|what is the point of {idea}|how would you explain {idea} to a child|can you teach me about {idea}|recommend a film and tell me why|recommend me something to read
+        what should i eat if i want to {task_howto}|how can people {task_howto}|which exercises are good for my back|suggest some games for a party|suggest hobbies for {an} {who2}|give me advice i want to {task_howto}|i feel sad what can i do
+        my friend and i had a fight how do i fix it|what qualities does {an} {who2} need|what does {an} {who2} do all day|is it ethical to eat meat|what are the laws about {topic}|am i allowed to record a phone call|can i sue my neighbour for noise
+        what are typical dishes of {country}|what should i see in {country}|tell me about the culture of {country}|what is life like in {country}|why do people believe in {idea}|what do you think about {idea}|in your opinion is {idea} right
+        what happens when {why}|is there a reason why {why}|what is the difference between {thing_a} and {thing_b}|give me background on {era}|how did people live during {era}|why is {idea} important|what are the best universities for {idea}
+        what do you know about {idea}|how do {how2}|give me a recipe with {goods}|how do i make lasagna|what goes well with fish|what are the risks of {topic}|how can companies deal with {topic}|why is {country} so rich|who were the philosophers behind {idea}""",
+    Task.REASONING: """answer this math problem and write down each step|solve the following word problem|find the value of x and show how|given a set of numbers find the pairs that add up to {a}|solve this equation step by step|decide whether the argument is logical
+        {name} has {a} {goods} {name} has twice as many how many together|if i drive {a} miles in {b} minutes what is my speed|i spend a third of my money and then half of the rest and have {a} left how much did i have|calculate the total if {a} {goods} cost {b} dollars and there's a discount
+        is it true that if no cats are dogs then no dogs are cats|how many squares are on a chessboard|i have {a} coins worth {b} cents which coins are they|a snail climbs {a} feet a day and slips back {b} at night when is it out of the well
+        what is the next number {a} {b} {a}|in how many ways can i give change for a dollar|{name} is older than {name} and {name} is older than {name} who is the youngest|work this out for me and explain your steps {a} {goods} shared by {b} people
+        prove that there are infinitely many primes|find the derivative of x squared times sine x|if {a} cats catch {a} mice in {a} minutes how long do {b} cats need|the sum of two numbers is {b} and their difference is {a} find them|solve this logic puzzle""",
+    Task.CODE: """write code to {job2}|write me some {lang} to {job2}|my {lang} {unit} crashes with {bug}|what's wrong with this {lang} code|explain what this {unit} does|how do i {job2} in {lang}|rewrite this in {lang}|optimise this {lang} query|write a program to {job2}
+        suggest a fix for this {unit}|is this valid {lang}|finish the {lang} code below|check this {unit} for errors|why does my {unit} return none|how do i install a {lang} package|make a web page with a button|write a formula for a spreadsheet that sums a column
+        turn this sentence into a sql query|what's the time complexity of this {unit}|add type hints to this {unit}|how do i undo a git commit|how do i center a div|explain {concept} with an example|generate {lang} code for a calculator""",
+    Task.DEVICE_COMMAND: """rate {work} {a} out of {b}|i give {work} {a} stars|rate this {workkind} {a} points|{work} deserves a rating of {a}|give {work} a score of {a} out of 6|my rating for the {workkind} {work} is {a}|i'd rate the last {workkind} zero|this {workkind} gets {a} of 6 points
+        are any {sensor} on|is there any {gas} in the {room}|which {opening} are {state}|is the {room} {opening1} {state}|are all {opening} {state}|how many {opening} are {state}|is the {room} motion sensor on|which lights are off|is the battery low|what is the {room} humidity
+        go back|never mind stop that|unlock the {room} door|set the fan speed to {a}|pull the blinds halfway|find the {workkind} {work}|show me the {workkind} called {work}|where can i watch {work}|look up the {workkind} {work}|i want to listen to {work}|open the app {work}
+        i'd like to eat at a restaurant with {a} people tonight|book me a spot at a diner for {a}|make a reservation for {name} and me|add this tune to my {work} playlist|put {work} in my list|play the newest album of the band|play something from the eighties|turn it up|next|pause
+        take a picture|open the camera|turn on airplane mode|is my phone charging|send {name} my location|check my mailbox|start the car|turn on the tv|set the lamp to red|activate the scene movie night|vacuum the {room}""",
+    Task.SHORT_FACTUAL: """what time is {work} playing|when does {work} start at the cinema|which movies are showing around here|find the schedule for {work} at the theatre|is {work} playing nearby|how warm is it in {town}|forecast for {town} in {b} hours|will there be snow in {country} next week
+        is it windy at the beach|what's the temperature outside|who wrote {work}|who plays the lead in {work}|when did {work} come out|how many episodes are in {work}|what year did {era} begin|how long is a marathon|what is the tallest mountain|what's the capital of {country}
+        what language do they speak in {country}|who discovered {country}|how many people live in {country}|what's the exchange rate of the yen|how do i get to {town}|how's the traffic to {town}|what does {idea} mean|what is the definition of {idea}|convert {a} degrees to celsius|converting {a} pounds to kilos
+        in which year did {name} win the cup|find a good restaurant nearby|any events this weekend in {town}|what's {a} divided by {b}|square root of {b}|how many ounces in {a} pounds|how many days are in a leap year|when is sunset|stock price of apple|what's in the news""",
+    Task.CHIT_CHAT: """that was great|you did a good job|what do you like|tell me about yourself|do you dream|are you human|how old are you|where do you live|i am happy|i had a bad day|my day was long|let's talk|what's your favourite colour|make me laugh|say something|who's there|i don't care
+        wrong|that's right|correct|no that is not what i meant|could you repeat that|i did not understand|please rephrase|what did you say|flip a coin|roll a die|i miss you|merry christmas|good afternoon|bye|hey you|you're welcome|whatever you want|both are fine""",
+    Task.TIMER_CALENDAR: """decrease the {goods} timer by {a} minutes|status of the {room} timer|how much time is left|take {a} minutes off the timer|what's my next meeting|when does my shift start|put {name}'s party in the calendar|which alarms are set|wake me in {b} minutes
+        what is the time|what's today|which day of the week is it|do i have anything on friday|set a reminder for tonight|repeat the alarm every weekday|cancel everything on monday|how long until {a} o'clock|timer {b} minutes|add lunch to my schedule""",
+    Task.OUT_OF_SCOPE: """what's the status of my {record2}|how do i dispute a charge|my refund is missing from my statement|why is my account frozen|i need to raise my credit limit|how many vacation days do i have left|submit my time off|where is my w-2|what is my policy deductible
+        the machine kept my card|why was a fee added|how do i verify my identity in the app|my payment is pending|top up by bank transfer|is my card on its way|{nonsense} please {nonsense}|can you physically {chore}|change the weather|do my job for me""",
+}
+SLOTS |= {
+    "doc": tuple("sentence;paragraph;email;review;article;tweet;text;dialogue;comment;headline;document;passage;message;post;quote;abstract;transcript;description".split(";")),
+    "what1": ("verb", "name", "date", "place", "adjective", "number", "company"),
+    "tone": ("formal", "friendly", "professional", "polite", "casual", "simple", "confident", "passive-aggressive"),
+    "name": tuple("anna;tom;maria;peter;li;omar;sofia;jack;emma;noah;priya;lucas".split(";")),
+    "topic": tuple("new year's resolutions;a picnic;team building;birthday presents;healthy snacks;conversation starters;a barbecue for ten;date nights;a healthy week;questions for my doctor;party games;names for a cat;a housewarming party;privacy;remote work;minimum wage;plastic waste;stress at work".split(";")),
+    "who2": ("teacher", "coach", "nurse", "manager", "student", "engineer", "chef", "pirate", "tour guide", "parent", "beginner", "retiree"),
+    "country": tuple("france;japan;mexico;india;germany;brazil;kenya;norway;egypt;canada;vietnam;italy;peru;turkey;iceland;morocco".split(";")),
+    "how2": ("vaccines work", "tides form", "banks make money", "fish breathe", "computers store data", "trees drink", "planes stay up", "glasses correct sight"),
+    "work": tuple("the silent river;midnight garden;a thousand doors;lost in orbit;the last violin;blue harvest;summer of stone;the clockmaker;paper moons;winter's edge;call of the north;the good neighbour;seven letters;under glass;the essay;notes from nowhere;code of silence;the long form;ten steps;the translator".split(";")),
+    "workkind": ("book", "novel", "textbook", "essay", "series", "saga", "chronicle", "album", "movie", "tv show", "song", "picture", "game", "podcast", "soundtrack", "trailer"),
+    "sensor": ("smoke detectors", "motion sensors", "gas sensors", "carbon monoxide sensors", "cameras", "sprinklers", "heaters", "fans"),
+    "gas": ("smoke", "gas", "carbon monoxide", "moisture", "motion", "noise", "light"),
+    "opening": ("doors", "windows", "curtains", "blinds", "locks", "garage doors", "valves", "things", "devices", "pipes"),
+    "opening1": ("door", "window", "curtain", "lock", "valve", "shutter"),
+    "state": ("open", "closed", "locked", "unlocked", "shut", "warm", "cold", "on", "connected", "hot", "frozen"),
+    "record2": ("claim", "loan application", "mortgage", "insurance", "tax return", "wire transfer", "chargeback", "benefits", "payslip"),
+}  # fmt: skip
+TEMPLATES = {
+    task: (*templates, *(" ".join(part.split()) for line in MORE.get(task, "").split("\n") for part in line.split("|") if part.strip()))
+    for task, templates in TEMPLATES.items()
+}
+
+
 def _fill(template: str, rng: random.Random) -> str:
     def slot(match: re.Match[str]) -> str:
         name = match[1]

@@ -10,7 +10,7 @@ gate also says how much of the text is *settled*: no later word can make anythin
 private once stays private for the turn (:class:`Watch`), whatever a later transcript makes of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -67,7 +67,7 @@ class Verdict:
     too_long: bool = False
 
 
-def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] = (), *, final: bool = True) -> Verdict:
+def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = True) -> Verdict:
     """What in ``text`` is private. Pure; about a microsecond a character at most. Any string is fine."""
     if len(text) > MAX_CHARACTERS:
         return Verdict((), "edge", 0, too_long=True)
@@ -78,19 +78,23 @@ def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] = (), *
     return Verdict(findings, treatment, len(text) if final else _settled(speech, findings))
 
 
-def strictest(treatments: object) -> Treatment:
-    """Of several treatments the one that lets the least out."""
-    found = set(treatments)  # type: ignore[call-overload]
+def strictest(treatments: Iterable[Treatment]) -> Treatment:
+    """Of several treatments the one that lets the least out; "allow" of none."""
+    found = set(treatments)
     return "edge" if "edge" in found else "redact" if "redact" in found else "allow"
 
 
-def _weighed(suspected: list[Finding], tags: tuple[TaggedSpan, ...], speech: Speech) -> list[Finding]:
-    """The rules' findings with the tag head's vote, and the tag head's own."""
+def _weighed(suspected: list[Finding], tags: tuple[TaggedSpan, ...] | None, speech: Speech) -> list[Finding]:
+    """The rules' findings with the tag head's vote, and the tag head's own. Without a tag head the rules stand alone."""
+    if tags is None:
+        return suspected
     weighed = []
     for found in suspected:
         if found.rule == people.GIVEN_NAME:
             vote = max((tag.probability for tag in tags if tag.start < found.end and found.start < tag.end), default=0.0)
             found = Finding(found.kind, found.start, found.end, _combined(found.confidence, vote), found.rule)
+        elif found.rule == people.UNKNOWN_NAME and not any(tag.start < found.end and found.start < tag.end for tag in tags):
+            continue  # "my name is hard to spell"
         weighed.append(found)
     for tag in tags:
         kind, confidence = TAG_KIND[tag.tag], tag.probability
@@ -145,10 +149,10 @@ class Watch:
         """The strictest treatment so far."""
         return self._treatment
 
-    def see(self, text: str, tags: tuple[TaggedSpan, ...] = (), *, final: bool = False) -> Verdict:
+    def see(self, text: str, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = False) -> Verdict:
         """The verdict on the transcript so far, no milder than any before it in this turn."""
         verdict = check(text, self._policy, tags, final=final)
         self.kinds |= {found.kind for found in verdict.findings}
         self._treatment = strictest((self._treatment, verdict.treatment))
-        settled = verdict.settled if self._treatment == "allow" else min(verdict.settled, 0 if self._treatment == "edge" else verdict.settled)
+        settled = 0 if self._treatment == "edge" else verdict.settled
         return Verdict(verdict.findings, self._treatment, settled, verdict.too_long)

@@ -26,7 +26,7 @@ CUES: dict[str, Kind] = {
     **dict.fromkeys(_set("account acct routing sort bank iban member membership policy customer employee beneficiary wire"), Kind.ACCOUNT),
     **dict.fromkeys(_set("passport visa-number"), Kind.PASSPORT),
     **dict.fromkeys(_set("license licence plate driver's drivers driving registration"), Kind.LICENCE),
-    **dict.fromkeys(_set("pin cvv cvc cvv2 passcode password passphrase combination otp security alarm door"), Kind.SECRET),
+    **dict.fromkeys(_set("pin cvv cvc cvv2 passcode password passphrase combination otp security alarm door verification access unlock"), Kind.SECRET),
     **dict.fromkeys(_set("zip zipcode postcode postal"), Kind.ADDRESS),
     **dict.fromkeys(_set("born birth birthday birthdate dob"), Kind.BIRTH_DATE),
 }

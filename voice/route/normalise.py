@@ -121,7 +121,10 @@ def _is_digit_word(token: Atom) -> bool:
 
 
 def _beside_digits(atoms: list[Atom], tokens: list[Atom], i: int) -> bool:
-    return bool(atoms and atoms[-1].kind == "digits") or (i + 1 < len(tokens) and _is_digit_word(tokens[i + 1]))
+    after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if atoms and (atoms[-1].kind == "digits" or (atoms[-1].value in {"dot", "point"} and after is not None and after.value == "dot")):
+        return True
+    return after is not None and _is_digit_word(after)
 
 
 def _spelling(tokens: list[Atom], i: int) -> bool:

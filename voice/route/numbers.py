@@ -153,7 +153,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     for version in (digits, run.corrected or ""):
         if 13 <= len(version) <= 19 and stdnum.luhn.is_valid(version):
             return found(Kind.CARD, 0.99, "card checksum")
-    if _is_date(speech, start, end) or _is_fraction(speech, run) or _is_counting(digits):
+    if _is_date(speech, start, end) or _is_fraction(speech, run) or (cue is None and _is_counting(digits)):
         return None
     if _followed_by_money(speech, run):
         return None
@@ -168,7 +168,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
         return None
     if (kind := _by_checksum(digits)) is not None and cue is None and count >= 9:
         return found(kind, 0.8, "checksum")
-    if count >= CLOSED_DIGITS:
+    if count >= CLOSED_DIGITS and not all(_is_year(part) for part in re.findall(r"\d+", speech.text[start:end]) or ["0"]):
         return found(Kind.PHONE if _is_phone(digits) else Kind.DIGITS, 0.75, "long run of digits")
     return None
 
@@ -176,7 +176,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
 def _judge_code(run: Run, cue: Kind | str | None, *, found_kind: Kind | None, count: int, start: int, end: int) -> Finding | None:
     if _valid_iban(run.value):
         return Finding(Kind.IBAN, start, end, 0.99, "iban checksum")
-    if found_kind is not None and found_kind is not Kind.BIRTH_DATE and len(run.value) >= 4 and count >= min(3, MIN_DIGITS.get(found_kind, 3)):
+    if found_kind is not None and found_kind is not Kind.BIRTH_DATE and len(run.value) >= 4 and count >= (2 if found_kind is Kind.ADDRESS else 3):
         enough = found_kind not in {Kind.PHONE, Kind.CARD} or count >= 6
         if enough:
             return Finding(found_kind, start, end, 0.9, f"cue: {found_kind}")
@@ -199,6 +199,8 @@ def _cue(speech: Speech, run: Run) -> tuple[Kind | str | None, bool]:
         if (kind := CUES.get(value)) is not None and run.digits >= MIN_DIGITS[kind]:
             if value in {"social", "security"} and "social" in values[max(0, i - 1) : i + 1]:
                 kind = Kind.NATIONAL_ID
+            if value in {"alarm", "door", "security", "access", "unlock", "verification"} and not {"code", "pin", "combination"} & set(values[i : run.last + 4]):
+                continue  # "the alarm at eight hundred"
             if value in {"insurance", "id", "identity"} and any(values[k] in PUBLIC_CUES for k in before):
                 return "public", near
             return kind, near
@@ -259,7 +261,7 @@ def _is_year(digits: str) -> bool:
 def _is_counting(digits: str) -> bool:
     """Whether the digits only count up or down: "one two three four five six seven"."""
     steps = {int(b) - int(a) for a, b in zip(digits, digits[1:], strict=False)}
-    return len(digits) <= 12 and steps in ({1}, {-1}, {1, -9}, {0})
+    return len(digits) <= 12 and (steps in ({1}, {-1}, {1, -9}, {0}) or "1234567891011".startswith(digits))
 
 
 def _is_date(speech: Speech, start: int, end: int) -> bool:

@@ -21,6 +21,7 @@ _LOCAL_STOP = frozenset(
 )
 _DOMAIN_STOP = frozenset("the a an is are was my home work school night noon least all once first last this that what".split())
 GIVEN_NAME = "given name"
+UNKNOWN_NAME = "cue for a name, no known name"
 _BELONGINGS = frozenset("phone number address birthday email house place apartment wife husband son daughter mother father card account".split())
 _HOME_CUES = frozenset({"live", "lives", "living", "reside", "resides", "moved", "home", "address", "ship", "deliver", "staying"})
 
@@ -115,7 +116,7 @@ def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Findin
         sure = 0.95
     elif value in {"name's"} and (before in _NAME_SUBJECT or i == 0):
         sure = 0.95
-    elif value in {"name", "surname"} and before in {"first", "last", "middle", "family", "maiden", "surname", "full"} and _follows(values, at, "is", "of") is None:
+    elif value in {"name", "surname"} and before in {"first", "last", "middle", "family", "maiden", "surname", "full"} and values[0] not in {"where", "what", "who"} and _follows(values, at, "is", "of") is None:
         sure = 0.9
     elif value == "name" and _follows(values, at, "of") is not None and i and before in {"the"} and i > 1 and values[i - 2] in {"in", "under"}:
         at, sure = at + 1, 0.9
@@ -125,13 +126,15 @@ def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Findin
         at, sure, must_know = _called(values, i)
     elif value == "under" and i and values[i - 1] in {"is", "booking", "reservation", "booked", "table", "reserved"}:
         sure = 0.85
-    elif value in {"spelled", "spell", "spelt", "that's", "it's", "is"} and (end := _spelled_end(speech, at)) is not None:
+    elif (value in {"spelled", "spell", "spelt"} or (value in {"that's", "it's", "is"} and "name" in values[max(0, i - 3) : i])) and (end := _spelled_end(speech, at)) is not None:
         yield Finding(Kind.NAME, speech.atoms[at].start, end, 0.85, "spelled letters")
         return
     elif value in {"i'm", "it's", "that's"} or (value == "am" and before == "i") or (value == "is" and before == "this"):
         sure, must_know = 0.8, True
     if sure and (end := _name_end(speech, at, names, must_know=must_know)) is not None:
-        yield Finding(Kind.NAME, speech.atoms[_skip_fillers(values, at)].start, end, sure, "cue for a name")
+        at = _skip_fillers(values, at)
+        known = values[at] in names or _capitalised(speech, at) or speech.atoms[at].kind == "letter"
+        yield Finding(Kind.NAME, speech.atoms[at].start, end, sure, "cue for a name" if known else UNKNOWN_NAME)
 
 
 def _called(values: list[str], i: int) -> tuple[int, float, bool]:
@@ -166,9 +169,10 @@ def _name_end(speech: Speech, i: int, names: frozenset[str], *, must_know: bool)
         return end
     if first.kind != "word" or first.value in NOT_A_NAME or first.value in NUMBERS_NEXT:
         return None
-    if must_know and first.value not in names and not _capitalised(speech, i):
+    if must_know and first.value not in names:
         following = speech.values[i + 1] if i + 1 < len(speech.values) else ""
-        if following not in {"speaking", "calling"}:
+        introduces = speech.values[i - 1] in {"i'm", "is", "am"} and _capitalised(speech, i)
+        if not introduces and following not in {"speaking", "calling"}:
             return None
     end = first.end
     for atom in speech.atoms[i + 1 : i + 3]:
@@ -195,7 +199,7 @@ def _spelled_end(speech: Speech, i: int) -> int | None:
             i += 1
         elif letters and atoms[i].value in {"-", ".", ","}:
             i += 1
-        elif letters and atoms[i].value in {"as", "for", "like"} and i + 1 < len(atoms):
+        elif letters and atoms[i].value in {"as", "for"} and i + 1 < len(atoms):
             i += 3 if atoms[i + 1].value == "in" else 2
             end = atoms[min(i, len(atoms)) - 1].end
         elif letters and atoms[i].value in {"double"} and i + 1 < len(atoms):
@@ -242,7 +246,7 @@ def _email(speech: Speech, i: int) -> Iterator[Finding]:
     symbols = any(v in {"dot", ".", "underscore", "_", "dash", "-", "hyphen"} for v in local) or any(
         atom.kind in {"digits", "letter", "code"} for atom in speech.atoms[start:i]
     )
-    cued = any(value in EMAIL_CUES for value in values[:start]) or any(value in EMAIL_CUES for value in values[end + 1 :])
+    cued = any(value in EMAIL_CUES or value in {"login", "log"} for value in values[:start]) or values[start] in given_names() or any(value in EMAIL_CUES for value in values[end + 1 :])
     if not (cued or symbols or domain in PROVIDERS) and (start == i or any(value in SHOPPING for value in values[:i])):
         return
     yield Finding(Kind.EMAIL, speech.atoms[start].start, speech.atoms[end].end, 0.95 if cued or domain in PROVIDERS else 0.8, "e-mail")
@@ -269,7 +273,8 @@ def _domain_end(speech: Speech, i: int) -> int | None:
     values, found = speech.values, None
     for j in range(i, min(i + 12, len(values) - 1)):
         if values[j] in {"dot", ".", "point"}:
-            if values[j + 1] in TLDS and j > i:
+            ends_sentence = values[j] == "." and speech.atoms[j + 1].start != speech.atoms[j].end
+            if values[j + 1] in TLDS and j > i and not ends_sentence:
                 found = j + 1
         elif found is not None and j > found:
             break

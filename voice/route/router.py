@@ -121,7 +121,7 @@ class Router:
         started = time.perf_counter()
         heads, failure = self._read(text)
         read = time.perf_counter()
-        tags = heads.tags if heads is not None else ()
+        tags = heads.tags if heads is not None else None
         verdict = watch.see(text, tags, final=final) if watch is not None else gate.check(text, self.policy.privacy, tags, final=final)
         gated = time.perf_counter()
         if not any(c.isalnum() for c in text[: gate.MAX_CHARACTERS]):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from voice.route.findings import Finding
 from voice.route.labels import Kind
 from voice.route.lexicon import (
-    BIRTH, CONDITION_PAIRS, CONDITIONS, CURRENCY, HEALTH_VERBS, MONEY_NOUNS, MONEY_STATES, MONEY_VERBS, MONTHS, ORDINALS, PERSON, QUESTIONS,
+    BIRTH, CONDITION_PAIRS, CONDITIONS, CURRENCY, HEALTH_VERBS, MONEY_NOUNS, MONEY_STATES, MONEY_VERBS, MONTHS, NOT_A_NAME, ORDINALS, PERSON, QUESTIONS,
 )  # fmt: skip
 from voice.route.normalise import Atom, Speech
 from voice.route.people import given_names
@@ -26,6 +26,8 @@ def find(speech: Speech) -> Iterator[Finding]:
             yield from _age(speech, i)
         elif value in {"i'm", "am", "he's", "she's"}:
             yield from _bare_age(speech, i)
+        elif value in {"password", "passphrase", "passcode"}:
+            yield from _password(speech, i)
         if value in CONDITIONS or (value in _CONDITION_ENDS and i and (speech.values[i - 1], value) in CONDITION_PAIRS):
             yield from _health(speech, i)
         if value in MONEY_NOUNS or value in MONEY_VERBS or value in MONEY_STATES:
@@ -49,6 +51,13 @@ def _in_same_clause(speech: Speech, first: int, last: int) -> bool:
 
 def _is_number(atom: Atom) -> bool:
     return atom.kind in {"digits", "quantity"}
+
+
+def _password(speech: Speech, i: int) -> Iterator[Finding]:
+    """ "my password is sunflower ninety nine"."""
+    at = i + 2
+    if at < len(speech.atoms) and speech.atoms[at].kind != "mark" and speech.values[i + 1] in {"is", ":", "=", "was"} and speech.values[at] not in NOT_A_NAME:
+        yield Finding(Kind.SECRET, speech.atoms[at].start, speech.atoms[min(at + 3, len(speech.atoms) - 1)].end, 0.85, "password")
 
 
 # --- dates -------------------------------------------------------------------------------------------------------------------
@@ -121,6 +130,8 @@ def _health(speech: Speech, i: int) -> Iterator[Finding]:
     person = _person(speech, i - 9, i)
     if person is None or not _in_same_clause(speech, person, i):
         return
+    if values[0] in QUESTIONS and values[person] not in PERSON:
+        return  # a question about somebody famous
     if person < i and not (i - person <= 2) and not any(values[j] in HEALTH_VERBS for j in range(person, i)):
         return
     if values[0] in {"can", "how", "what", "tell", "explain", "should", "is", "give"} and values[person] in {"i", "me", "we", "us", "you"} and not any(

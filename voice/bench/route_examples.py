@@ -8,11 +8,11 @@ nq_open_dev, seed_tasks and home_assistant; and pii_written.json, a list of Pres
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.router import taxonomy
+from voice.bench import route_taxonomy as taxonomy
 from voice.route.labels import Task
 
 SPLIT_SEED = 20
@@ -93,8 +93,3 @@ def split(examples: list[Example], share: float = 0.1) -> tuple[list[Example], l
     random.Random(SPLIT_SEED).shuffle(shuffled)
     cut = int(len(shuffled) * share)
     return shuffled[cut:], shuffled[:cut]
-
-
-def relabelled(example: Example, **changes: Any) -> Example:
-    """``example`` with other labels."""
-    return replace(example, **changes)
