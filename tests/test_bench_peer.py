@@ -1,6 +1,7 @@
 """The comparison with a peer: its command line and its arithmetic. No peer is needed."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from rich.console import Console
 from scripts.peer import cli, environment, servers
 from scripts.peer.measure import against, rotated
 from scripts.peer.servers import OURS, PEERS, System
-from voice.bench.latency import HESITATION, result
+from voice.bench.hesitation import HESITATION
+from voice.bench.latency import result
 from voice.bench.streaming import Heard
 from voice.errors import ConfigError, ServerUnreachable
 
@@ -133,3 +135,16 @@ async def test_a_system_that_never_rests_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(servers, "QUIET_WITHIN_S", 0.01)
     with pytest.raises(ServerUnreachable, match="busy-one still computes"):
         await System("busy-one", "", (cast(psutil.Process, Busy()),)).quiet()
+
+
+def test_only_the_tuned_peer_gets_what_voice_sets_for_itself() -> None:
+    program = (
+        "from scripts.peer import given, servers; import voice\n"
+        "print([servers.variables(name).get('GOMP_SPINCOUNT') for name in ('pipecat-default', 'pipecat-tuned')])"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    for variables, default in ((clean, None), ({**clean, "GOMP_SPINCOUNT": "7"}, "7")):
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert done.stdout.strip() == str([default, default or "1000"])

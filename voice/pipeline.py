@@ -16,7 +16,7 @@ from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import AsrError, ChatError, VoiceError
-from voice.stages import Chat, Message, Recognizer, Samples, SpeechChunk, Synthesizer, Transcript
+from voice.stages import Chat, Message, SpeechChunk, Synthesizer, Transcript
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.speakable import Speakable
@@ -41,7 +41,6 @@ ReplyPart = ClauseBegun | SpeechChunk
 class Stages:
     """What an attempt works with: the process's models and this conversation's chat."""
 
-    recognizer: Recognizer
     chat: Chat
     synthesizer: Synthesizer
     forecasts: Forecasts
@@ -52,10 +51,10 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers, after what was said before: typed text, speech, or speech that is already being recognised."""
+    """What an attempt answers, after what was said before: typed text, or speech that is being recognised."""
 
     history: Sequence[Message]
-    said: "Samples | str | asyncio.Task[Transcript | None]"
+    said: "str | asyncio.Task[Transcript | None]"
 
 
 class Attempt:
@@ -117,15 +116,12 @@ class Attempt:
 
     async def _recognise(self) -> str:
         said = self._request.said
-        if isinstance(said, asyncio.Task):
-            heard = await asyncio.shield(said)
-            if heard is None:
-                raise AsrError("the utterance could not be recognised")
-            self.transcript = heard.text
-        elif isinstance(said, str):
+        if isinstance(said, str):
             self.transcript = said
+        elif (heard := await asyncio.shield(said)) is not None:
+            self.transcript = heard.text
         else:
-            self.transcript = (await self._stages.recognizer.transcribe(said)).text
+            raise AsrError("the utterance could not be recognised")
         self._mark(Mark.ASR_FINAL)
         self._on_transcript(self.transcript)
         return self.transcript

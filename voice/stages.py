@@ -47,11 +47,15 @@ class Transcript:
         text: stripped; empty when nothing was said.
         avg_logprob: mean natural-log probability of its tokens (0 is certain; below about -1 it is a guess).
         no_speech: the model's probability that there is no speech.
+        trails_off: its probability that "..." follows the last word, ``None`` where it does not say.
+        breaks_off: its probability that "-" follows the last word, as behind a word cut in two; ``None`` likewise.
     """
 
     text: str
     avg_logprob: float = 0.0
     no_speech: float = 0.0
+    trails_off: float | None = None
+    breaks_off: float | None = None
 
 
 class Recognizer(Protocol):

@@ -18,7 +18,8 @@ from scripts.peer import environment
 from scripts.peer.measure import QUANTILES, compare
 from scripts.peer.servers import OURS, PEERS, running
 from voice import config as configuration
-from voice.bench.latency import HESITATION, recording_sets
+from voice.bench.hesitation import HESITATION
+from voice.bench.latency import recording_sets
 from voice.bench.recordings import Recording
 from voice.bench.report import write_json
 from voice.bench.streaming import Heard
@@ -35,7 +36,7 @@ SAME = (
 DIFFERENT = (
     "Silero VAD: each system uses the file that it ships",
     "pipecat-default leaves everything at Pipecat's defaults; pipecat-tuned has VAD stop 0.1 s, Smart Turn's silence limit 1 s "
-    "and 2 threads, and output chunks of 20 ms",
+    "and 2 threads, output chunks of 20 ms, and the OpenMP setting that voice gives itself (GOMP_SPINCOUNT)",
     "Pipecat's eager end of turn needs a recogniser that predicts it, and its Whisper service does not",
     "Pipecat gets a new pipeline for each client, with weights that stay loaded; making it is not in its times",
     "CPU time is counted while a client is connected",
@@ -98,8 +99,7 @@ def bench(
         "versions": versions(names),
         "models": models(config),
     }
-    out = Console()
-    out.print(table(result), width=max(out.width, TABLE_COLUMNS))
+    Console(width=max(console.width, TABLE_COLUMNS)).print(table(result))
     if json is not None:
         write_json(json, result)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.peer.servers import OURS, System
 from voice.bench import latency
+from voice.bench.hesitation import HESITATION
 from voice.bench.recordings import Recording
 from voice.bench.report import summary
 from voice.bench.streaming import Heard, stream
@@ -85,7 +86,7 @@ def against(heard: Outcomes) -> dict[str, Any]:
 
 
 def _latencies(sets: Mapping[str, Sequence[Heard]]) -> dict[str, float]:
-    outcomes = [one for name, recordings in sets.items() if name != latency.HESITATION for one in recordings]
+    outcomes = [one for name, recordings in sets.items() if name != HESITATION for one in recordings]
     return {one.name: one.voice_to_voice_ms for one in outcomes if one.voice_to_voice_ms is not None}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from scripts.peer import environment
+from scripts.peer import environment, given
 from voice.bench.latency import HELLO
 from voice.bench.server import own_server
 from voice.config import Config
@@ -85,32 +85,30 @@ async def running(names: Sequence[str], config: Config, overrides: Sequence[str]
     """
     async with AsyncExitStack() as stack:
         systems: list[System] = []
-        llm: tuple[str, psutil.Process] | None = None
         for name in names:
             if name == OURS:
                 server = stack.enter_context(own_server([word for one in overrides for word in ("--set", one)]))
                 systems.append(System(name, server.url, (server.process,), HELLO))
                 continue
-            if llm is None:
-                llm = await stack.enter_async_context(_model_server(config, logs))
+            llm = await stack.enter_async_context(_model_server(name, config, logs))
             systems.append(await stack.enter_async_context(_pipecat(name, config, llm, logs)))
         yield systems
 
 
 @asynccontextmanager
-async def _model_server(config: Config, logs: Path) -> AsyncIterator[tuple[str, psutil.Process]]:
-    """llama-cpp-python's OpenAI-compatible server with our model and as many threads as we use."""
+async def _model_server(name: str, config: Config, logs: Path) -> AsyncIterator[tuple[str, psutil.Process]]:
+    """llama-cpp-python's OpenAI-compatible server, one for each peer, with our model and as many threads as we use."""
     port = _free_port()
     threads = str(config.llm.threads or min(_cores(), 8))
     arguments = ["-m", "llama_cpp.server", "--host", "127.0.0.1", "--port", str(port), "--model", str(locate(config.llm.model))]
     arguments += ["--n_threads", threads, "--n_threads_batch", threads, "--n_ctx", str(config.llm.context_tokens)]
-    log = logs / "model-server.log"
-    async with _process([*arguments, "--verbose", "false"], log) as process:
+    log = logs / f"{name}-model-server.log"
+    async with _process(name, [*arguments, "--verbose", "false"], log) as process:
         url = f"http://127.0.0.1:{port}/v1"
         deadline_s = time.monotonic() + START_S
         while not await asyncio.to_thread(_answers, f"{url}/models"):
             if process.returncode is not None or time.monotonic() > deadline_s:
-                raise ServerUnreachable(f"the peer's model server did not come up: {_last_words(log)}")
+                raise ServerUnreachable(f"the model server of {name} did not come up: {_last_words(log)}")
             await asyncio.sleep(0.1)
         yield url, psutil.Process(process.pid)
 
@@ -123,7 +121,7 @@ async def _pipecat(name: str, config: Config, llm: tuple[str, psutil.Process], l
     arguments += ["--whisper", str(whisper if whisper.is_dir() else whisper.parent), "--voice", str(locate(config.tts.model))]
     arguments += ["--prompt", config.llm.system_prompt, "--temperature", str(config.llm.temperature)]
     arguments += ["--max-tokens", str(config.llm.max_reply_tokens)]
-    async with _process(arguments, log, talks=True) as process:
+    async with _process(name, arguments, log, talks=True) as process:
         words = process.stdout
         if words is None:
             raise AssertionError("a process that talks has an output")
@@ -140,11 +138,17 @@ async def _pipecat(name: str, config: Config, llm: tuple[str, psutil.Process], l
 
 
 @asynccontextmanager
-async def _process(arguments: Sequence[str], log: Path, *, talks: bool = False) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(
+    name: str, arguments: Sequence[str], log: Path, *, talks: bool = False
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A Python process of the peer's environment; what it says goes to ``log``, or its output to the caller if it talks."""
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            str(environment.PYTHON), *arguments, stdout=asyncio.subprocess.PIPE if talks else file, stderr=file
+            str(environment.PYTHON),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE if talks else file,
+            stderr=file,
+            env=variables(name),
         )
         try:
             yield process
@@ -156,6 +160,11 @@ async def _process(arguments: Sequence[str], log: Path, *, talks: bool = False) 
             except TimeoutError:
                 process.kill()
                 await process.wait()
+
+
+def variables(name: str) -> dict[str, str]:
+    """A peer's environment variables: as given for the defaults; with what voice sets for itself (OpenMP) when tuned."""
+    return dict(os.environ if PEERS[name] == "tuned" else given.ENVIRONMENT)
 
 
 def _answers(url: str) -> bool:

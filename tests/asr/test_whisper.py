@@ -9,11 +9,12 @@ import pytest
 from voice import mel
 from voice.asr.whisper import WhisperRecognizer, features
 from voice.audio.files import read_audio
+from voice.bench.recordings import store_samples
 from voice.config import AsrConfig
 from voice.errors import AsrError, ConfigError, ModelMissing, Overloaded
 from voice.inference import Priority
 from voice.models import locate
-from voice.stages import Samples
+from voice.stages import SAMPLE_RATE_HZ, Samples
 
 
 def test_a_missing_model_is_named_with_the_cure(tmp_path: Path) -> None:
@@ -148,3 +149,24 @@ async def test_short_context_is_faster_than_padding(recognizer: WhisperRecognize
         ratios.append((time.perf_counter() - between) / (between - began))
     padded.close()
     assert sorted(ratios)[2] > 1.5
+
+
+@pytest.mark.real
+async def test_speech_that_is_cut_is_heard_to_go_on(recognizer: WhisperRecognizer) -> None:
+    ended: list[float] = []
+    cut: list[float] = []
+    for one in store_samples()[:6]:
+        for chances, end in ((ended, one.speech_end + SAMPLE_RATE_HZ // 12), (cut, one.speech_end // 2)):
+            heard = await recognizer.transcribe(one.samples[:end])
+            assert heard.trails_off is not None
+            assert heard.breaks_off is not None
+            assert 0 <= heard.trails_off + heard.breaks_off <= 1
+            chances.append(heard.trails_off + heard.breaks_off)
+    assert np.median(cut) > 3 * np.median(ended)
+
+
+@pytest.mark.real
+async def test_without_words_nothing_is_said_of_the_last_one(recognizer: WhisperRecognizer) -> None:
+    silent = await recognizer.transcribe(np.zeros(0, np.float32))
+    assert silent.trails_off is None
+    assert silent.breaks_off is None

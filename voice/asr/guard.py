@@ -38,6 +38,8 @@ class Hypothesis:
         avg_logprob: mean natural-log probability of the tokens and of the end.
         no_speech: the probability that there is no speech, 0 to 1.
         complete: the decoder ended by itself, not at the bound.
+        trails_off: the probability of "..." behind the last word, where it is known.
+        breaks_off: the probability of "-" there.
     """
 
     text: str
@@ -45,6 +47,8 @@ class Hypothesis:
     avg_logprob: float
     no_speech: float
     complete: bool = True
+    trails_off: float | None = None
+    breaks_off: float | None = None
 
 
 class Doubt(StrEnum):

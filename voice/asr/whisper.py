@@ -11,7 +11,7 @@ partial one, and a cancelled one stops at half-way.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ class WhisperRecognizer:
             text = ""
         elif guard.doubt(found) is Doubt.LOOP and (repeated := guard.repeated_tail(found.tokens)):
             text = self._whisper.text(found.tokens[:-repeated])
-        return Transcript(text, found.avg_logprob, found.no_speech)
+        return Transcript(text, found.avg_logprob, found.no_speech, found.trails_off, found.breaks_off)
 
 
 class _Whisper:
@@ -107,7 +107,7 @@ class _Whisper:
                 str(folder),
                 device=config.device,
                 compute_type=config.compute_type,
-                cpu_threads=config.threads or min(os.cpu_count() or 1, 4),
+                cpu_threads=config.threads or max(1, min((os.cpu_count() or 1) // 2, 4)),
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
@@ -129,6 +129,8 @@ class _Whisper:
         self._bands = int(self._model.n_mels)
         self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         self._suppressed = list(get_suppressed_tokens(self._tokenizer, [-1]))
+        self._ellipses = [token for mark in ("...", "…") for token in self._tokenizer.encode(mark)]
+        self._hyphens = list(self._tokenizer.encode("-"))
 
     def warm_up(self, context_s: float) -> None:
         """Touch every weight and buffer once, so that the first user does not wait for it."""
@@ -153,13 +155,35 @@ class _Whisper:
                 max_length=2 * bound,
                 return_scores=True,
                 return_no_speech_prob=True,
+                return_logits_vocab=True,
                 suppress_blank=True,
                 suppress_tokens=self._suppressed,
             )[0]
         tokens = tuple(result.sequences_ids[0])
         # The score is per token; the end, which is not among them, had its share in the sum.
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        return Hypothesis(self.text(tokens), tokens, avg_logprob, result.no_speech_prob, complete=len(tokens) < bound)
+        chances = self._after_last_word(tokens, result.logits[0])
+        return Hypothesis(
+            self.text(tokens),
+            tokens,
+            avg_logprob,
+            result.no_speech_prob,
+            complete=len(tokens) < bound,
+            trails_off=None if chances is None else float(chances[self._ellipses].sum()),
+            breaks_off=None if chances is None else float(chances[self._hyphens].sum()),
+        )
+
+    def _after_last_word(self, tokens: tuple[int, ...], logits: Sequence[Any]) -> np.ndarray[tuple[int], Any] | None:
+        """The probability of every token right behind the last word; ``None`` when there is no word or nothing behind it."""
+        count = len(tokens)
+        while count and not any(map(str.isalnum, self._tokenizer.decode([tokens[count - 1]]))):
+            count -= 1
+        if not 0 < count < len(logits):
+            return None
+        scores = np.asarray(logits[count], dtype=np.float64).ravel()
+        chances: np.ndarray[tuple[int], Any] = np.exp(scores - scores.max())
+        chances /= chances.sum()
+        return chances
 
     def text(self, tokens: tuple[int, ...]) -> str:
         """The words of ``tokens``."""

@@ -1,87 +1,75 @@
 """The hesitation set: recordings with pauses put where a speaker hesitates and nobody should answer.
 
 Into each recording, its own room tone is put inside a phrase: behind "a", "the", "with", "and" and their like, inside numbers,
-and before names. Where the words are is learnt from the recogniser's own word times. Everything follows from the seed.
+and before names (:mod:`voice.bench.places` finds where). Everything follows from the seed.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from voice.bench.places import Judge, Place, places
 from voice.bench.recordings import Recording, recording
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
+HESITATION = "hesitation"
+"""The set's name."""
 PAUSE_S = (0.3, 1.5)
-_BEFORE_MORE = frozenset("a an the with and of to in on at for my your is are or some from i'd".split())
-_DIGITS = frozenset(
-    "one two three four five six seven eight nine ten twenty thirty forty fifty hundred thousand double triple".split()
-)
-_SEARCH_S = 0.06
 _FADE_S = 0.005
 _TONE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """One recognised word and its place in seconds."""
+class HesitationSet:
+    """Recordings with hesitations, and the model that said where the words are."""
 
-    text: str
-    start_s: float
-    end_s: float
+    recordings: list[Recording]
+    judge: str
 
 
-def hesitating(original: Recording, words: Sequence[Word], rng: random.Random, *, most: int = 2) -> Recording | None:
-    """The recording with up to ``most`` hesitations, or ``None`` when there is no place for one."""
-    places = [index for index in range(len(words) - 1) if _hesitates_after(words, index)]
-    if not places:
+def hesitation_set(
+    originals: Sequence[Recording], *, seed: int, most: int = 2, progress: Callable[[int, int], None] | None = None
+) -> HesitationSet:
+    """Each recording that has a place for it, with up to ``most`` hesitations.
+
+    Raises:
+        ModelMissing: there is no recogniser to find the words with.
+    """
+    judge = Judge()
+    found: list[Recording] = []
+    for index, one in enumerate(originals):
+        rng = random.Random(f"{seed} {one.name}")  # noqa: S311 - a recording's pauses do not depend on the others
+        made = hesitating(one, places(one.samples, judge), rng, most=most)
+        if made is not None:
+            found.append(made)
+        if progress is not None:
+            progress(index + 1, len(originals))
+    return HesitationSet(found, judge.name)
+
+
+def hesitating(original: Recording, at: Sequence[Place], rng: random.Random, *, most: int = 2) -> Recording | None:
+    """The recording with up to ``most`` hesitations at some of the places, or ``None`` when there are none."""
+    if not at:
         return None
-    chosen = sorted(rng.sample(places, min(most, len(places))))
+    chosen = sorted(rng.sample([place.sample for place in at], min(most, len(at))))
     tone = _room_tone(original.samples)
     parts: list[Samples] = []
     pauses: list[tuple[int, int]] = []
-    at = length = 0
-    for index in chosen:
-        cut = _quietest(original.samples, (words[index].end_s + words[index + 1].start_s) / 2)
-        if cut <= at:
+    done = length = 0
+    for cut in chosen:
+        if cut <= done:
             continue
         pause = _fill(tone, int(rng.uniform(*PAUSE_S) * SAMPLE_RATE_HZ), rng)
-        parts += [original.samples[at:cut], pause]
-        length += cut - at
+        parts += [original.samples[done:cut], pause]
+        length += cut - done
         pauses.append((length, length + pause.size))
         length += pause.size
-        at = cut
-    parts.append(original.samples[at:])
-    made = recording(f"{original.name}+hesitation", np.concatenate(parts), text=original.text, slots=original.slots)
+        done = cut
+    parts.append(original.samples[done:])
+    made = recording(f"{original.name}+{HESITATION}", np.concatenate(parts), text=original.text, slots=original.slots)
     return None if made is None else replace(made, pauses=tuple(pauses))
-
-
-def _hesitates_after(words: Sequence[Word], index: int) -> bool:
-    word, following = _plain(words[index].text), words[index + 1].text.strip()
-    if word in _BEFORE_MORE:
-        return True
-    if (word in _DIGITS or word.isdigit()) and (_plain(following) in _DIGITS or following[:1].isdigit()):
-        return True
-    return (
-        index > 0
-        and following[:1].isupper()
-        and following not in {"I", "I'm", "I'd"}
-        and not words[index].text.endswith((".", "?"))
-    )
-
-
-def _plain(word: str) -> str:
-    return word.strip().strip(".,?!").lower()
-
-
-def _quietest(samples: Samples, near_s: float) -> int:
-    """The middle of the quietest 10 ms around ``near_s``: a cut there is not heard."""
-    step = SAMPLE_RATE_HZ // 100
-    low = max(0, int((near_s - _SEARCH_S) * SAMPLE_RATE_HZ))
-    high = min(samples.size - step, int((near_s + _SEARCH_S) * SAMPLE_RATE_HZ))
-    starts = range(low, max(high, low + 1), step // 2)
-    return min(starts, key=lambda start: float(np.square(samples[start : start + step]).sum())) + step // 2
 
 
 def _room_tone(samples: Samples) -> Samples:
@@ -105,14 +93,3 @@ def _fill(tone: Samples, size: int, rng: random.Random) -> Samples:
         result[at : at + piece.size] += piece
         at += piece.size - fade
     return result[:size]
-
-
-def recognised_words(samples: Samples, model: object) -> list[Word]:
-    """The words of a recording with their times, by faster-whisper's cross-attention alignment.
-
-    Args:
-        samples: 16 kHz mono.
-        model: a ``faster_whisper.WhisperModel``.
-    """
-    segments, _ = model.transcribe(samples, language="en", word_timestamps=True, beam_size=1)  # type: ignore[attr-defined]
-    return [Word(word.word, word.start, word.end) for segment in segments for word in segment.words or ()]

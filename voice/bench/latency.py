@@ -5,12 +5,11 @@ latency and the cut-off rate by utterance; the hesitation set gives the cut-off 
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voice.bench.hesitation import hesitating, recognised_words
+from voice.bench.hesitation import HESITATION, hesitation_set
 from voice.bench.recordings import Recording, default_recordings, from_manifest, spread
 from voice.bench.report import summary
 from voice.bench.server import RunningServer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HELLO = {"type": "hello", "version": 1, "sample_rate_hz": 16_000, "trace": True}
-HESITATION = "hesitation"
 Progress = Callable[[int], None]
 
 
@@ -33,20 +31,8 @@ def recording_sets(manifest: Path | None, *, limit: int | None, seed: int) -> di
     given = None if manifest is None else {manifest.stem: from_manifest(manifest, limit=limit)}
     sets = given or default_recordings(limit=limit)
     originals = spread([one for recordings in sets.values() for one in recordings], 2 * (limit or 60))
-    sets[HESITATION] = hesitation_set(originals, seed=seed)
+    sets[HESITATION] = hesitation_set(originals, seed=seed).recordings
     return sets
-
-
-def hesitation_set(originals: Sequence[Recording], *, seed: int) -> list[Recording]:
-    """Each recording that has a place for it, with one or two hesitations."""
-    from faster_whisper import WhisperModel
-
-    from voice.models import locate
-
-    rng = random.Random(seed)  # noqa: S311
-    model = WhisperModel(str(locate("asr-tiny.en").parent), device="cpu", compute_type="int8")
-    made = (hesitating(one, recognised_words(one.samples, model), rng) for one in originals)
-    return [one for one in made if one is not None]
 
 
 async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]], progress: Progress) -> dict[str, Any]:

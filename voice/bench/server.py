@@ -5,11 +5,13 @@ import json
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import psutil
 
@@ -52,19 +54,18 @@ def own_server(arguments: Sequence[str] = ()) -> Iterator[RunningServer]:
     """
     port = _free_port()
     command = [sys.executable, "-m", "voice", *arguments, "serve", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603
-    try:
-        _wait_until_ready(process, port)
-        yield RunningServer(f"ws://127.0.0.1:{port}/", psutil.Process(process.pid))
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as output:  # a pipe that nobody empties would block the server
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+            _wait_until_ready(process, port, output)
+            yield RunningServer(f"ws://127.0.0.1:{port}/", psutil.Process(process.pid))
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @contextlib.contextmanager
@@ -82,11 +83,12 @@ def server_at(url: str) -> Iterator[RunningServer]:
     raise ServerUnreachable(f"no process of this machine that can be seen listens at port {port} ({url})")
 
 
-def _wait_until_ready(process: "subprocess.Popen[str]", port: int) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", port: int, output: IO[bytes]) -> None:
     deadline_s = time.monotonic() + START_S
     while time.monotonic() < deadline_s:
         if process.poll() is not None:
-            said = process.stdout.read() if process.stdout is not None else ""
+            output.seek(0)
+            said = output.read().decode(errors="replace")
             raise ServerUnreachable(f"the server ended with code {process.returncode} while starting:\n{said[-2000:]}")
         with (
             contextlib.suppress(OSError, ValueError),

@@ -24,7 +24,7 @@ from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
 from voice.session.ear import Ear
 from voice.session.history import History
-from voice.session.looks import Looks
+from voice.session.looks import Look, Looks
 from voice.session.mouth import Mouth
 from voice.session.overlap import Overlap
 from voice.session.pause import Pause
@@ -36,8 +36,6 @@ from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
-MELODY_S = 8
-"""How much of the turn's end the turn detector hears."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 OVERLAP_WORDS_EVERY_MS = 320.0
@@ -228,7 +226,13 @@ class Conversation:
         self._overlap = None
         self._turns += 1
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        looks = Looks(self._ear, self._engines.recognizer, self._start, lambda *said: self._on_partial(turn, *said))
+        looks = Looks(
+            self._ear,
+            self._engines.recognizer,
+            self._engines.turn_detector,
+            self._start,
+            lambda *said: self._on_partial(turn, *said),
+        )
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, typed)
         now_s = self._clock.now_s()
         if typed is not None:
@@ -252,13 +256,16 @@ class Conversation:
             self._turn.looks.take(self._turn.start_sample)
 
     def _on_partial(self, turn: Turn, text: str, stable_chars: int) -> None:
-        """Tell it, and take the stable part into the language model's cache while the user still speaks."""
+        """Tell it, and take all but its last word into the language model's cache while the user still speaks.
+
+        What turns out otherwise costs nothing more: the cache keeps what agrees.
+        """
         if turn is not self._turn or turn.committed:
             return
         turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
         self._emit(out.PartialTranscript(turn.number, text, stable_chars))
-        if stable_chars and self._state is State.LISTENING:
-            self._start_for(turn, self._prefill(text[:stable_chars]), "prefill")
+        if self._state is State.LISTENING and (so_far := text.rpartition(" ")[0]):
+            self._start_for(turn, self._prefill(so_far), "prefill")
 
     async def _prefill(self, said: str) -> None:
         with contextlib.suppress(VoiceError):
@@ -272,24 +279,25 @@ class Conversation:
         trace.mark(Mark.VAD_SILENCE, now_s)
         trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
         trace.forecast_ms = self._engines.forecasts.snapshot()
-        audio = self._ear.ring.read(turn.start_sample)
-        said = turn.typed if turn.typed is not None else turn.looks.covering(turn.speech_end_sample) or audio
+        look = None
+        if turn.typed is None:
+            look = turn.looks.covering(turn.speech_end_sample) or turn.looks.must_take(turn.start_sample)
         turn.attempt = Attempt(
             self._stages(),
-            Request(self._history.messages(), said),
+            Request(self._history.messages(), look.words if look is not None else turn.typed or ""),
             trace,
             lambda text: self._on_transcript(turn, text),
         )
-        if isinstance(said, str):
+        if look is None:
             self._start_for(turn, turn.attempt.run(), "reply")
             return
         turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
         self._start_for(turn, self._answer(turn.attempt), "reply")
-        self._start_for(turn, self._hear_melody(turn, turn.pause, audio[-MELODY_S * SAMPLE_RATE_HZ :]), "melody")
+        self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
+        self._start_for(turn, self._weigh_words(turn.pause, look), "words")
 
     def _stages(self) -> Stages:
         return Stages(
-            recognizer=self._engines.recognizer,
             chat=self._chat,
             synthesizer=self._engines.synthesizer,
             forecasts=self._engines.forecasts,
@@ -303,18 +311,18 @@ class Conversation:
         if attempt.failure is not None and attempt.transcript is None:
             self._happened(Input.END_OF_TURN)  # recognition failed: there is no evidence to wait for
 
-    async def _hear_melody(self, turn: Turn, pause: Pause, audio: Samples) -> None:
-        try:
-            melody = await self._engines.turn_detector.completeness(audio)
-        except VoiceError as error:
-            _log.debug("no melody: %s", error)
-            return
-        turn.trace.mark(Mark.MELODY, self._clock.now_s())
-        pause.learn(melody=melody)
+    async def _weigh_melody(self, turn: Turn, pause: Pause, look: Look) -> None:
+        melody = await asyncio.shield(look.melody)
+        if melody is not None:
+            turn.trace.mark(Mark.MELODY, self._clock.now_s())
+            pause.learn_melody(melody)
+
+    async def _weigh_words(self, pause: Pause, look: Look) -> None:
+        heard = await asyncio.shield(look.words)
+        if heard is not None:
+            pause.learn_words(heard)
 
     def _on_transcript(self, turn: Turn, text: str) -> None:
-        if turn.pause is not None:
-            turn.pause.learn(transcript=text)
         if turn.committed:
             if text:
                 self._emit(out.FinalTranscript(turn.number, text))

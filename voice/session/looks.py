@@ -1,8 +1,9 @@
-"""Recognition ahead of the end of the turn: a look at the utterance so far, at every dip of the voice.
+"""Looking ahead of the end of the turn: what was said so far, and how it sounded, at every dip of the voice.
 
-Strategy: a look costs what a final transcript costs, and the last dip of an utterance is its end. So a look is taken when the
-level falls, some 40 ms before the detector is sure. When the pause turns out to be one, the look *is* the final transcript,
-half done already; when it does not, it is a partial one. A newer look replaces an older one that is still under way.
+Strategy: recognition and the melody run side by side, one thread each. A look costs what a final transcript costs, and the last
+dip of an utterance is its end. So a look is taken when the level falls, some 40 ms before the detector is sure. When the pause
+turns out to be one, the look *is* the final transcript, half done already; when it does not, it is a partial one. A newer look
+replaces an older one that is still under way.
 """
 
 import asyncio
@@ -15,16 +16,21 @@ from voice.asr.partials import StablePrefix
 from voice.errors import VoiceError
 from voice.inference import Priority
 from voice.session.ear import Ear
-from voice.stages import SAMPLE_RATE_HZ, Recognizer, Transcript
+from voice.stages import SAMPLE_RATE_HZ, Recognizer, Samples, Transcript, TurnDetector
 
 LEAST_S = 0.6
 """Of audio, pre-roll included: recognition makes nothing of less."""
+MELODY_S = 8
+"""How much of the turn's end the turn detector hears."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
+    """One look: both tasks give ``None`` when their model failed, and end with the conversation at the latest."""
+
     end_sample: int
-    task: "asyncio.Task[Transcript | None]"
+    words: "asyncio.Task[Transcript | None]"
+    melody: "asyncio.Task[float | None]"
 
 
 class Looks:
@@ -39,44 +45,60 @@ class Looks:
         self,
         ear: Ear,
         recognizer: Recognizer,
+        turn_detector: TurnDetector,
         start: Callable[[Coroutine[Any, Any, Any], str], "asyncio.Task[Any]"],
         on_partial: Callable[[str, int], None],
     ) -> None:
         self._ear = ear
         self._recognizer = recognizer
+        self._turn_detector = turn_detector
         self._start = start
         self._on_partial = on_partial
         self._prefix = StablePrefix()
-        self._newest: _Look | None = None
+        self._newest: Look | None = None
 
     @property
     def under_way(self) -> bool:
         """Whether a look is being taken now."""
-        return self._newest is not None and not self._newest.task.done()
+        return self._newest is not None and not self._newest.words.done()
 
     def take(self, start_sample: int) -> None:
         """Look at everything from ``start_sample`` on; a look under way is given up for it."""
         ring = self._ear.ring
-        if ring.end - start_sample < LEAST_S * SAMPLE_RATE_HZ:
-            return
-        self.cancel()
-        task = self._start(self._look(start_sample), "look")
-        self._newest = _Look(ring.end, task)
+        if ring.end - start_sample >= LEAST_S * SAMPLE_RATE_HZ:
+            self.must_take(start_sample)
 
-    def covering(self, sample: int) -> "asyncio.Task[Transcript | None] | None":
+    def must_take(self, start_sample: int) -> "Look":
+        """Look however little there is, and return the look."""
+        ring = self._ear.ring
+        self.cancel()
+        self._newest = Look(
+            ring.end,
+            self._start(self._recognise(ring.read(start_sample)), "look"),
+            self._start(self._hear_melody(ring.read(max(start_sample, ring.end - MELODY_S * SAMPLE_RATE_HZ))), "melody"),
+        )
+        return self._newest
+
+    def covering(self, sample: int) -> "Look | None":
         """The newest look, done or under way, if it heard everything up to ``sample``."""
         look = self._newest
-        return look.task if look is not None and look.end_sample >= sample and not look.task.cancelled() else None
+        return look if look is not None and look.end_sample >= sample and not look.words.cancelled() else None
 
     def cancel(self) -> None:
         """Give up a look under way."""
         if self._newest is not None:
-            self._newest.task.cancel()
+            self._newest.words.cancel()
+            self._newest.melody.cancel()
             self._newest = None
 
-    async def _look(self, start_sample: int) -> Transcript | None:
-        with suppress(VoiceError):  # whoever needs the words asks again and meets the error there
-            heard = await self._recognizer.transcribe(self._ear.ring.read(start_sample), priority=Priority.PARTIAL)
+    async def _recognise(self, audio: Samples) -> Transcript | None:
+        with suppress(VoiceError):  # the reply that waits for the words says that they could not be had
+            heard = await self._recognizer.transcribe(audio, priority=Priority.PARTIAL)
             self._on_partial(*self._prefix.update(heard.text))
             return heard
+        return None
+
+    async def _hear_melody(self, audio: Samples) -> float | None:
+        with suppress(VoiceError):  # the end of the turn is then decided without it
+            return await self._turn_detector.completeness(audio)
         return None

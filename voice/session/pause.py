@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from voice.config import TurnConfig
+from voice.stages import Transcript
 from voice.turn.endpoint import Evidence, probability, silence_needed_ms
 
 NOTHING_SAID_MS = 500.0
@@ -29,12 +30,14 @@ class Pause:
         self._timer: asyncio.TimerHandle | None = None
         self._set_timer()
 
-    def learn(self, *, melody: float | None = None, transcript: str | None = None) -> None:
-        """Take new evidence."""
-        if melody is not None:
-            self.evidence = replace(self.evidence, melody=melody)
-        if transcript is not None:
-            self.evidence = replace(self.evidence, transcript=transcript)
+    def learn_melody(self, probability: float) -> None:
+        """The sound's own probability of being finished is known."""
+        self.evidence = replace(self.evidence, melody=probability)
+        self._set_timer()
+
+    def learn_words(self, heard: Transcript) -> None:
+        """What was said is known."""
+        self.evidence = replace(self.evidence, transcript=heard.text, trails_off=heard.trails_off, breaks_off=heard.breaks_off)
         self._set_timer()
 
     def probability(self, now_s: float) -> float:

@@ -73,7 +73,7 @@ def _limits(spoken_words: int, first_words: int) -> _Limits:
         comma=min(1 + spoken_words // 2, 8),
         strong=min(1 + spoken_words // 3, 4),
         phrase=min(first_words + spoken_words, max(first_words, 14)),
-        force=min(2 * first_words + 2 + 2 * spoken_words, MAX_WORDS),
+        force=min(first_words + 3 + 3 * spoken_words, MAX_WORDS),
     )
 
 

@@ -40,7 +40,7 @@ class SmartTurn:
         if not path.is_file():
             raise ModelMissing(f"the end-of-turn model {path} is missing: run `voice models fetch`")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = config.threads or min(os.cpu_count() or 1, 2)
+        options.intra_op_num_threads = config.threads or max(1, min((os.cpu_count() or 1) // 2, 2))
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # A spinning thread would take the core from recognition, which runs at the same moment.

@@ -1,0 +1,1 @@
+"""Fitting the end-of-turn model."""
