@@ -62,10 +62,16 @@ def measure(step: Step, corpus: Corpus) -> dict[str, Any]:
     found: dict[str, Any] = {"step": step.name, "megabytes": round(len(step.content) / 1e6, 2)}
     found |= {"layers": step.size.layers, "hidden": step.size.hidden, "vocabulary": step.size.vocabulary}
     for name, examples in corpus.tests.items():
-        found[name] = _task(step, examples[:STEP_LIMIT]) if len(examples) <= STEP_LIMIT else _task(step, examples[:: len(examples) // STEP_LIMIT])
+        found[name] = (
+            _task(step, examples[:STEP_LIMIT])
+            if len(examples) <= STEP_LIMIT
+            else _task(step, examples[:: len(examples) // STEP_LIMIT])
+        )
     held = [found[name] for name in corpus.tests if name != "in_domain" and found[name]["n"]]
     total = sum(scores["n"] for scores in held)
-    found["held_out"] = {key: round(sum(s[key] * s["n"] for s in held) / max(total, 1), 4) for key in ("task", "edge_cloud")} | {"n": total}
+    found["held_out"] = {
+        key: round(sum(s[key] * s["n"] for s in held) / max(total, 1), 4) for key in ("task", "edge_cloud")
+    } | {"n": total}
     examples = corpus.difficulty[:STEP_LIMIT]
     if examples:
         line = curve(examples, _gains(step, examples))
@@ -129,15 +135,26 @@ def ship(step: Step, tokenizer_json: str, corpus: Corpus, steps: Sequence[dict[s
 
 def table(steps: Sequence[dict[str, Any]]) -> str:
     """The steps as a Markdown table."""
-    head = "| step | layers × width, words | MB | 14 tokens | 75 tokens | task, same kind | task, unseen sources | edge/cloud, unseen | tags recall / precision | curve over random |"
-    lines = [head, "|" + "---|" * 10]
+    columns = (
+        "step", "layers × width, words", "MB", "14 tokens", "75 tokens", "task, same kind", "task, unseen sources",
+        "edge/cloud, unseen", "tags recall / precision", "curve over random",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for s in steps:
         ms, tags = s["latency_ms"], s["tags"]
-        lines.append(
-            f"| {s['step']} | {s['layers']} × {s['hidden']}, {s['vocabulary']:,} | {s['megabytes']:.1f} | {ms['14']:.2f} ms | {ms['75']:.2f} ms "
-            f"| {s['in_domain']['task']:.1%} | {s['held_out']['task']:.1%} | {s['held_out']['edge_cloud']:.1%} "
-            f"| {tags['recall']:.1%} / {tags['precision']:.1%} | {s.get('curve_area_over_random', 0):+.4f} |"
+        cells = (
+            s["step"],
+            f"{s['layers']} × {s['hidden']}, {s['vocabulary']:,}",
+            f"{s['megabytes']:.1f}",
+            f"{ms['14']:.2f} ms",
+            f"{ms['75']:.2f} ms",
+            f"{s['in_domain']['task']:.1%}",
+            f"{s['held_out']['task']:.1%}",
+            f"{s['held_out']['edge_cloud']:.1%}",
+            f"{tags['recall']:.1%} / {tags['precision']:.1%}",
+            f"{s.get('curve_area_over_random', 0):+.4f}",
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -153,9 +170,13 @@ def plot(steps: Sequence[dict[str, Any]], path: Path) -> None:
     for kind, colour, label in (("in_domain", "tab:blue", "same kind of text"), ("held_out", "tab:orange", "unseen sources")):
         x = [s["latency_ms"]["14"] for s in steps]
         axes.plot(x, [value(s, kind) for s in steps], color=colour, alpha=0.4)
-        axes.scatter(x, [value(s, kind) for s in steps], s=[12 * s["megabytes"] for s in steps], color=colour, alpha=0.7, label=label)
+        axes.scatter(
+            x, [value(s, kind) for s in steps], s=[12 * s["megabytes"] for s in steps], color=colour, alpha=0.7, label=label
+        )
     for s in steps:
-        axes.annotate(s["step"], (s["latency_ms"]["14"], value(s, "in_domain")), textcoords="offset points", xytext=(4, 6), fontsize=8)
+        axes.annotate(
+            s["step"], (s["latency_ms"]["14"], value(s, "in_domain")), textcoords="offset points", xytext=(4, 6), fontsize=8
+        )
     axes.set_xscale("log")
     axes.set_xlabel("milliseconds an utterance (14 tokens, one thread)")
     axes.set_ylabel("task accuracy, %")

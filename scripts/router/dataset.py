@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from scripts.router import phrases, private
-from voice.bench.route_examples import Example, Span, labelled, pii_written, split, weak_strong
 from voice.bench import route_taxonomy as taxonomy
 from voice.bench import spoken
+from voice.bench.route_examples import Example, Span, labelled, pii_written, split, weak_strong
 from voice.route.encoder import clip_ids
 from voice.route.labels import TAGS, TASKS, Task
 
@@ -24,8 +24,8 @@ LIMITS = {"clinc150": 70, "hwu64": 90, "slurp_devel": 90, "banking77": 1200, "nq
 """At most so many texts of one class and intent (banking77, nq_open_dev: in all), so that no source drowns the others."""
 
 TYPICAL_TOKENS = {
-    Task.DEVICE_COMMAND: 14, Task.TIMER_CALENDAR: 14, Task.SHORT_FACTUAL: 30, Task.CHIT_CHAT: 25, Task.EXTRACTION: 70, Task.REASONING: 220,
-    Task.CODE: 350, Task.LONG_FORM: 800, Task.WORLD_KNOWLEDGE: 280, Task.OUT_OF_SCOPE: 45,
+    Task.DEVICE_COMMAND: 14, Task.TIMER_CALENDAR: 14, Task.SHORT_FACTUAL: 30, Task.CHIT_CHAT: 25, Task.EXTRACTION: 70,
+    Task.REASONING: 220, Task.CODE: 350, Task.LONG_FORM: 800, Task.WORLD_KNOWLEDGE: 280, Task.OUT_OF_SCOPE: 45,
 }  # fmt: skip
 """A prior, not a measurement: the data hold no answers of the length that people would have wanted."""
 
@@ -88,8 +88,9 @@ def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, private_coun
 # --- roughening --------------------------------------------------------------------------------------------------------------
 
 HOMOPHONES = {
-    "to": "two", "for": "four", "two": "too", "there": "their", "weather": "whether", "your": "you're", "its": "it's", "by": "buy", "know": "no",
-    "here": "hear", "write": "right", "mail": "male", "meet": "meat", "hour": "our", "new": "knew", "what's": "what", "would": "wood",
+    "to": "two", "for": "four", "two": "too", "there": "their", "weather": "whether", "your": "you're", "its": "it's",
+    "by": "buy", "know": "no", "here": "hear", "write": "right", "mail": "male", "meet": "meat", "hour": "our", "new": "knew",
+    "what's": "what", "would": "wood",
 }  # fmt: skip
 
 
@@ -153,7 +154,25 @@ class Row:
 def first_names(seed: int = 5) -> frozenset[str]:
     """Given names in lower case: where an unlabelled text holds one, it says nothing to the tag head."""
     values, rng = private.Values(seed), random.Random(seed)
-    common = {"will", "may", "april", "june", "art", "mark", "joy", "grace", "hope", "rose", "dawn", "summer", "autumn", "sunny", "miles", "bill", "rich"}
+    common = {
+        "will",
+        "may",
+        "april",
+        "june",
+        "art",
+        "mark",
+        "joy",
+        "grace",
+        "hope",
+        "rose",
+        "dawn",
+        "summer",
+        "autumn",
+        "sunny",
+        "miles",
+        "bill",
+        "rich",
+    }
     return frozenset(values.first(rng, False).lower() for _ in range(8000)) - common
 
 
@@ -168,7 +187,11 @@ def as_row(example: Example, tokenizer: Tokenizer, names: frozenset[str], places
         tag = next((s.tag for s in example.spans or () if s.start < end and start < s.end), "none")
         known = example.spans is not None or example.text[start:end].lower() not in names
         tags.append(TAGS.index(tag) if known else IGNORE)
-    difficulty = (float(example.weak_ok), float(example.strong_ok)) if example.weak_ok is not None and example.strong_ok is not None else (np.nan, np.nan)
+    difficulty = (
+        (float(example.weak_ok), float(example.strong_ok))
+        if example.weak_ok is not None and example.strong_ok is not None
+        else (np.nan, np.nan)
+    )
     length = np.nan
     if example.task is not None:
         stated = re.search(r"\b(\d{2,4}) words", example.text)

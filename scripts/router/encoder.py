@@ -14,7 +14,8 @@ from torch.nn import functional
 from voice.route.labels import TAGS, TASKS
 
 HEADS = {"task": len(TASKS), "difficulty": 2, "length": 2, "tags": len(TAGS)}
-"""Head → width. ``difficulty``: logits that the weak and that the strong model is right. ``length``: log tokens, median and p90."""
+"""Head → width. ``difficulty``: logits that the weak and that the strong model is right. ``length``: log tokens, median and
+p90."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Layer(nn.Module):
         self.mix_norm, self.narrow_norm = nn.LayerNorm(h, eps=1e-12), nn.LayerNorm(h, eps=1e-12)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """One layer over x [batch, tokens, hidden]."""
         batch, tokens, hidden = x.shape
 
         def split(y: Tensor) -> Tensor:
@@ -63,6 +65,7 @@ class Encoder(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(size.hidden, width) for name, width in HEADS.items()})
 
     def forward(self, ids: Tensor) -> dict[str, Tensor]:
+        """Every head's output, and "pooled"."""
         here = ids != 0
         x = self.norm(self.words(ids) + self.places.weight[: ids.shape[1]])
         x = functional.dropout(x, 0.1, self.training)
@@ -82,10 +85,13 @@ def from_minilm(path: Path, places: int = 96) -> Encoder:
     state = model.state_dict()
     state["words.weight"] = found["embeddings.word_embeddings.weight"]
     # every token is of the first type, so its vector is part of the place
-    state["places.weight"] = found["embeddings.position_embeddings.weight"][:places] + found["embeddings.token_type_embeddings.weight"][0]
+    state["places.weight"] = (
+        found["embeddings.position_embeddings.weight"][:places] + found["embeddings.token_type_embeddings.weight"][0]
+    )
     names = {
-        "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value", "mix": "attention.output.dense",
-        "mix_norm": "attention.output.LayerNorm", "wide": "intermediate.dense", "narrow": "output.dense", "narrow_norm": "output.LayerNorm",
+        "query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value",
+        "mix": "attention.output.dense", "mix_norm": "attention.output.LayerNorm",
+        "wide": "intermediate.dense", "narrow": "output.dense", "narrow_norm": "output.LayerNorm",
     }  # fmt: skip
     for part in ("weight", "bias"):
         state[f"norm.{part}"] = found[f"embeddings.LayerNorm.{part}"]
@@ -104,7 +110,9 @@ def fewer_layers(model: Encoder, keep: tuple[int, ...]) -> Encoder:
     for new, old in enumerate(keep):
         prefix = f"layers.{old}."
         state |= {
-            f"layers.{new}.{key.removeprefix(prefix)}": value for key, value in model.state_dict().items() if key.startswith(prefix)
+            f"layers.{new}.{key.removeprefix(prefix)}": value
+            for key, value in model.state_dict().items()
+            if key.startswith(prefix)
         }
     small.load_state_dict(state)
     return small
@@ -127,7 +135,9 @@ def narrower(model: Encoder, keep_tokens: list[int], keep_layers: tuple[int, ...
     new["places.weight"] = old["places.weight"] @ axes
     for index in range(len(keep_layers)):
         p = f"layers.{index}."
-        strength = old[f"{p}mix.weight"].norm(dim=0).view(-1, 32).norm(dim=1) * old[f"{p}value.weight"].norm(dim=1).view(-1, 32).norm(dim=1)
+        strength = old[f"{p}mix.weight"].norm(dim=0).view(-1, 32).norm(dim=1) * old[f"{p}value.weight"].norm(dim=1).view(
+            -1, 32
+        ).norm(dim=1)
         heads = strength.topk(hidden // 32).indices.sort().values
         rows = (heads[:, None] * 32 + torch.arange(32)).flatten()
         for part in ("query", "key", "value"):

@@ -2,8 +2,8 @@
 
 Strategy: a few fused nodes a layer (one int8 product for query, key and value; fused attention; fused residual and
 normalisation), so that an utterance of a dozen words costs a few hundred microseconds and not the overhead of sixty nodes.
-Weights are int8 with one scale a column, activations are quantised by the node on the fly (dynamic quantisation). Weights keep to
-7 bits: processors without VNNI add two products in 16 bits, and 8-bit weights would overflow there.
+Weights are int8 with one scale a column, activations are quantised by the node on the fly (dynamic quantisation). Weights
+keep to 7 bits: processors without VNNI add two products in 16 bits, and 8-bit weights would overflow there.
 
 Inputs: ``ids`` int64 [tokens] (one utterance, no padding). Outputs: one logit vector a head, and ``tags`` [tokens, tags].
 """
@@ -96,9 +96,7 @@ def build(w: Weights, *, layers: int, attention_heads: int, heads: Mapping[str, 
     g = Graph(quantised)
     words = g.table("ids", "words", w["words.weight"])
     count = g.node("Shape", "ids")
-    places = g.node(
-        "Slice", g.constant("places", w["places.weight"]), g.constant("zero", np.array([0], np.int64)), count
-    )
+    places = g.node("Slice", g.constant("places", w["places.weight"]), g.constant("zero", np.array([0], np.int64)), count)
     first = g.constant("first_axis", np.array([0], np.int64))
     x = g.node("Unsqueeze", g.node("Add", words, places), first)
     x = g.node("LayerNormalization", x, g.constant("n.w", w["norm.weight"]), g.constant("n.b", w["norm.bias"]), epsilon=1e-12)

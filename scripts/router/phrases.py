@@ -286,7 +286,10 @@ SLOTS |= {
     "record2": ("claim", "loan application", "mortgage", "insurance", "tax return", "wire transfer", "chargeback", "benefits", "payslip"),
 }  # fmt: skip
 TEMPLATES = {
-    task: (*templates, *(" ".join(part.split()) for line in MORE.get(task, "").split("\n") for part in line.split("|") if part.strip()))
+    task: (
+        *templates,
+        *(" ".join(part.split()) for line in MORE.get(task, "").split("\n") for part in line.split("|") if part.strip()),
+    )
     for task, templates in TEMPLATES.items()
 }
 

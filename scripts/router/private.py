@@ -11,8 +11,8 @@ from typing import Any
 
 from faker import Faker
 
-from voice.bench.route_examples import Example, Span
 from voice.bench import spoken
+from voice.bench.route_examples import Example, Span
 
 CONDITIONS = (
     "diabetes;type two diabetes;asthma;depression;anxiety;breast cancer;lung cancer;epilepsy;hiv;hepatitis c;high blood pressure;"
@@ -24,7 +24,9 @@ DRUGS = (
     "metformin;insulin;prozac;xanax;lithium;ritalin;oxycodone;warfarin;lisinopril;zoloft;methadone;adderall;blood thinners;"
     "antidepressants;antipsychotics;the pill;chemotherapy;dialysis;statins;sleeping pills;beta blockers;prednisone"
 ).split(";")
-RELATIVES = "my wife;my husband;my son;my daughter;my mother;my father;my mom;my dad;my sister;my brother;my partner;my boss;my grandmother;my neighbor".split(";")
+RELATIVES = "my wife;my husband;my son;my daughter;my mother;my father;my mom;my dad;my sister;my brother;my partner;my boss;my grandmother;my neighbor".split(
+    ";"
+)
 
 Value = Callable[[random.Random, bool], str]
 
@@ -49,7 +51,9 @@ class Values:
 
     def name(self, rng: random.Random, aloud: bool) -> str:
         fake = self._fake(rng)
-        said = rng.choice((f"{fake.first_name()} {fake.last_name()}", fake.first_name(), f"{fake.first_name()} {fake.last_name()}"))
+        said = rng.choice(
+            (f"{fake.first_name()} {fake.last_name()}", fake.first_name(), f"{fake.first_name()} {fake.last_name()}")
+        )
         return str(said)
 
     def spelled(self, rng: random.Random, aloud: bool) -> str:
@@ -97,8 +101,12 @@ class Values:
         return spoken.code(value, rng) if aloud else value
 
     def code(self, rng: random.Random, aloud: bool) -> str:
-        shape = rng.choice(("########", "#########", "??#######", "?########", "??######?", "?#######", "##########", "???######", "######"))
-        value = "".join(rng.choice("0123456789") if c == "#" else rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c == "?" else c for c in shape)
+        shape = rng.choice(
+            ("########", "#########", "??#######", "?########", "??######?", "?#######", "##########", "???######", "######")
+        )
+        value = "".join(
+            rng.choice("0123456789") if c == "#" else rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c == "?" else c for c in shape
+        )
         return spoken.code(value, rng) if aloud else value
 
     def pin(self, rng: random.Random, aloud: bool) -> str:
@@ -108,8 +116,18 @@ class Values:
     def address(self, rng: random.Random, aloud: bool) -> str:
         fake = self._fake(rng, 0.85)
         street = f"{fake.building_number()} {fake.street_name()}"
-        extra = rng.choice(("", "", f" apartment {rng.randrange(1, 90)}", f" flat {rng.randrange(1, 30)}", f" Apt. {rng.randrange(1, 900)}"))
-        tail = rng.choice(("", f", {fake.city()}", f", {fake.city()} {fake.postcode()}", f" in {fake.city()}", f", {fake.postcode()} {fake.city()}"))
+        extra = rng.choice(
+            ("", "", f" apartment {rng.randrange(1, 90)}", f" flat {rng.randrange(1, 30)}", f" Apt. {rng.randrange(1, 900)}")
+        )
+        tail = rng.choice(
+            (
+                "",
+                f", {fake.city()}",
+                f", {fake.city()} {fake.postcode()}",
+                f" in {fake.city()}",
+                f", {fake.postcode()} {fake.city()}",
+            )
+        )
         value = f"{street}{extra}{tail}" if rng.random() < 0.8 else str(fake.address())
         return spoken.address(value, rng) if aloud else value
 
@@ -134,20 +152,23 @@ class Values:
         who = rng.choice((*RELATIVES, "i"))
         i = who == "i"
         has, was, takes = ("have", "was", "take") if i else ("has", "was", "takes")
-        about = rng.choice((
+        return rng.choice((
             f"{who} {has} {rng.choice(CONDITIONS)}", f"{who} {was} diagnosed with {rng.choice(CONDITIONS)}", f"{who} {takes} {rng.choice(DRUGS)}",
             f"{'i am' if i else who + ' is'} on {rng.choice(DRUGS)}", f"{who} suffer{'' if i else 's'} from {rng.choice(CONDITIONS)}",
             f"{'i am' if i else who + ' is'} pregnant", f"{who} had {rng.choice(CONDITIONS)} last year", f"{who} tested positive for {rng.choice(CONDITIONS)}",
             f"{'i am' if i else who + ' is'} hiv positive", f"my doctor says {'i have' if i else who + ' has'} {rng.choice(CONDITIONS)}",
             f"my blood pressure is {rng.randrange(110, 190)} over {rng.randrange(60, 110)}", f"my {rng.choice(CONDITIONS)} is getting worse",
             f"{'i am' if i else who + ' is'} seeing a therapist because of {rng.choice(CONDITIONS)}", f"i'm allergic to {rng.choice(('penicillin', 'latex', 'peanuts'))}",
-            f"{who} had surgery for {rng.choice(CONDITIONS)}", f"my biopsy came back positive", f"my therapist says i have {rng.choice(CONDITIONS)}",
+            f"{who} had surgery for {rng.choice(CONDITIONS)}", "my biopsy came back positive", f"my therapist says i have {rng.choice(CONDITIONS)}",
         ))  # fmt: skip
-        return about
 
     def financial(self, rng: random.Random, aloud: bool) -> str:
         amount = rng.choice((500, 1200, 2500, 4800, 12_000, 35_000, 48_000, 65_000, 92_000, 120_000, 250_000))
-        money = f"{spoken.cardinal(amount)} {rng.choice(('dollars', 'euros', 'pounds', 'a year', 'a month'))}" if aloud else rng.choice((f"${amount:,}", f"{amount} euros", f"£{amount}"))
+        money = (
+            f"{spoken.cardinal(amount)} {rng.choice(('dollars', 'euros', 'pounds', 'a year', 'a month'))}"
+            if aloud
+            else rng.choice((f"${amount:,}", f"{amount} euros", f"£{amount}"))
+        )
         return rng.choice((
             f"my salary is {money}", f"i earn {money}", f"i make {money}", f"i owe the bank {money}", f"i have {money} in my savings", f"i have {money} of debt",
             f"my balance is {money}", f"my credit score is {rng.randrange(450, 820)}", "i am bankrupt", "i filed for bankruptcy last year", "i am behind on my mortgage",
@@ -183,7 +204,7 @@ my ip address is {ip}|the server is at {ip}|ip {ip}|{medical}|{medical} what sho
 {financial}|{financial} can i get a loan|{financial} is that good|you know {financial}|should i worry because {financial}|{financial} what should i do|between us {financial}|write down that {financial}
 hello i am {name} my number is {phone} and my email is {email}|{name} born {birth} passport {code}|put {name} {address} on the form|my name is {first} um {last} and i was born on {birth}|i'm {first} from {address}
 no it's {email}|sorry i meant {phone}|the first one is {card} no wait use {card}|yes {phone}|okay so it's {ssn}|right my number {phone}|sure it's {name}|{first} {spelled}|sure {card}|the contract is in the name of {name}
-"""  # noqa: E501
+"""
 
 PUBLIC = """
 my order number is {code}|order {digits} has not arrived|where is order number {digits}|the tracking number is {digits}|the confirmation code is {code}|invoice {digits} is wrong|ticket number {digits}|my ticket is {digits}
@@ -206,7 +227,7 @@ when is my birthday|when is mother's day|how many days until my birthday|happy b
 what's my ip address|what is an ip|dot the i|polka dot dress|connect the dots|meet me at the corner|at noon|at the end of the day|look at that|at the office|the doctor is in|street food|drive slowly|way to go|a road trip|court is closed
 my code has {small} errors|a row of {small} seats|license to kill|passport control is slow|do i need a passport for {year}|renew my passport|where can i get a driver's license|what is a social security number|the social network|social media
 my wife is at work|my son likes dinosaurs|my mother is visiting|my dog is called to dinner|tell me about queen elizabeth|the shining|sherlock holmes|the smith family robinson|what would jesus do|the washington monument|paris is nice
-"""  # noqa: E501
+"""
 
 FAMOUS = (
     "albert einstein;beyonce;taylor swift;barack obama;napoleon;isaac newton;marie curie;the beatles;michael jackson;elvis presley;shakespeare;"
@@ -214,7 +235,9 @@ FAMOUS = (
     "meryl streep;serena williams;lionel messi;cristiano ronaldo;nelson mandela;martin luther king;george washington;abraham lincoln;"
     "julius caesar;johnny cash;john lennon;frank sinatra;miles davis;agatha christie;jane austen;charles darwin;stephen king;oprah winfrey"
 ).split(";")
-BRANDS = "amazon ebay google netflix walmart wikipedia reddit booking facebook twitter spotify ikea target costco expedia".split()
+BRANDS = (
+    "amazon ebay google netflix walmart wikipedia reddit booking facebook twitter spotify ikea target costco expedia".split()
+)
 
 
 def _public(slot: str, rng: random.Random, values: Values, aloud: bool) -> str:
@@ -234,7 +257,11 @@ def _public(slot: str, rng: random.Random, values: Values, aloud: bool) -> str:
         return spoken.code(value, rng) if aloud else value
     if slot == "money":
         n = rng.choice((9, 15, 20, 49, 99, 120, 250, 399, 899, 1299, 2500, 15_000))
-        return f"{spoken.cardinal(n)} {rng.choice(('dollars', 'euros', 'pounds', 'bucks'))}" if aloud else rng.choice((f"${n:,}", f"{n} euros", f"£{n}.99"))
+        return (
+            f"{spoken.cardinal(n)} {rng.choice(('dollars', 'euros', 'pounds', 'bucks'))}"
+            if aloud
+            else rng.choice((f"${n:,}", f"{n} euros", f"£{n}.99"))
+        )
     lists = {"condition": CONDITIONS, "drug": DRUGS, "famous": FAMOUS, "brand": BRANDS}
     return rng.choice(lists[slot])
 

@@ -30,7 +30,7 @@ def run(given: argparse.Namespace) -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     folder = given.encoder or _from_store()
     texts = corpus(given.data, given.seed)
-    print(f"{len(texts.train)} texts to train on; tests: {({name: len(t) for name, t in texts.tests.items()})}", flush=True)
+    print(f"{len(texts.train)} texts to train on; tests: { ({name: len(t) for name, t in texts.tests.items()}) }", flush=True)
     rng = random.Random(given.seed)
     passes = [[roughen(example, rng) for example in texts.train] for _ in range(2)]
     names = first_names()

@@ -34,7 +34,9 @@ def supervised(out: dict[str, Tensor], batch: tuple[Tensor, ...]) -> Tensor:
         loss = loss + WEIGHT["task"] * functional.cross_entropy(out["task"], task, ignore_index=IGNORE, label_smoothing=0.05)
     known = ~difficulty.isnan()
     if known.any():
-        loss = loss + WEIGHT["difficulty"] * functional.binary_cross_entropy_with_logits(out["difficulty"][known], difficulty[known])
+        loss = loss + WEIGHT["difficulty"] * functional.binary_cross_entropy_with_logits(
+            out["difficulty"][known], difficulty[known]
+        )
     known = ~length.isnan()
     if known.any():
         off = length[known, None] - out["length"][known]
@@ -45,7 +47,9 @@ def supervised(out: dict[str, Tensor], batch: tuple[Tensor, ...]) -> Tensor:
     return loss
 
 
-def distilled(out: dict[str, Tensor], batch: tuple[Tensor, ...], says: Targets, indices: list[int], proj: Tensor | None) -> Tensor:
+def distilled(
+    out: dict[str, Tensor], batch: tuple[Tensor, ...], says: Targets, indices: list[int], proj: Tensor | None
+) -> Tensor:
     """Towards the teacher's logits (temperature 2) and its pooled vector, and towards the labels."""
     soft = functional.kl_div(
         functional.log_softmax(out["task"] / 2, -1), functional.softmax(says.task[indices] / 2, -1), reduction="batchmean"

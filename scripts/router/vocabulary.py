@@ -1,4 +1,4 @@
-"""A smaller WordPiece vocabulary: what the training texts use, every single character, and the most frequent words of the old one."""
+"""A smaller WordPiece vocabulary: what the training texts use, single characters, the most frequent of the old words."""
 
 import json
 from collections import Counter

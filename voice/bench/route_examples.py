@@ -1,8 +1,9 @@
 """One training example, and what the folder given with ``--data`` holds of them.
 
-The folder's format (every file may be missing): JSON lines with ``text`` and, by file, ``intent`` (clinc150, hwu64, slurp_devel, snips,
-banking77), ``category`` and ``turns`` (spec_bench), ``weak_ok`` and ``strong_ok`` as "True" or "False" (weak_strong); nothing more in
-nq_open_dev, seed_tasks and home_assistant; and pii_written.json, a list of Presidio Research's records.
+The folder's format (every file may be missing): JSON lines with ``text`` and, by file, ``intent`` (clinc150, hwu64,
+slurp_devel, snips, banking77), ``category`` and ``turns`` (spec_bench), ``weak_ok`` and ``strong_ok`` as "True" or "False"
+(weak_strong); nothing more in nq_open_dev, seed_tasks and home_assistant; and pii_written.json, a list of Presidio Research's
+records.
 """
 
 import json
@@ -57,7 +58,7 @@ def labelled(data: Path, source: str) -> Iterator[Example]:
         elif source in taxonomy.WHOLE_SOURCE:
             task = taxonomy.WHOLE_SOURCE[source]
         else:
-            task = taxonomy.INTENTS[source].get(row.get("intent", row.get("category")))
+            task = taxonomy.INTENTS[source].get(str(row.get("intent", row.get("category"))))
         if task is not None:
             yield Example(text=text, source=source, task=task)
 
@@ -74,7 +75,7 @@ def weak_strong(data: Path) -> tuple[list[Example], list[Example]]:
         )
         for row in rows(data / "weak_strong.jsonl")
     ]
-    random.Random(SPLIT_SEED).shuffle(found)
+    random.Random(SPLIT_SEED).shuffle(found)  # noqa: S311
     half = len(found) // 2
     return found[:half], found[half:]
 
@@ -90,6 +91,6 @@ def pii_written(data: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
 def split(examples: list[Example], share: float = 0.1) -> tuple[list[Example], list[Example]]:
     """(training, test) of one source, at random with the fixed seed."""
     shuffled = sorted(examples, key=lambda example: example.text)
-    random.Random(SPLIT_SEED).shuffle(shuffled)
+    random.Random(SPLIT_SEED).shuffle(shuffled)  # noqa: S311
     cut = int(len(shuffled) * share)
     return shuffled[cut:], shuffled[:cut]

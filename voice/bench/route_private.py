@@ -1,8 +1,8 @@
 """The test sets for private matter: written and spoken, private and not.
 
-*written*: the records of pii_written.json whose templates the encoder was not trained on. *spoken*: the same records with every value
-said aloud, without case and punctuation, and the utterances of ``data/spoken_private.txt``, written by hand for this test, half of them
-near misses (order numbers, years, prices, rooms, the famous, illness in general).
+*written*: the records of pii_written.json whose templates the encoder was not trained on. *spoken*: the same records with
+every value said aloud, without case and punctuation, and the utterances of ``data/spoken_private.txt``, written by hand for
+this test, half of them near misses (order numbers, years, prices, rooms, the famous, illness in general).
 """
 
 import random
@@ -17,7 +17,9 @@ from voice.bench import spoken
 from voice.bench.route_examples import pii_written
 
 COUNTED = frozenset(
-    "PERSON STREET_ADDRESS CREDIT_CARD PHONE_NUMBER EMAIL_ADDRESS IBAN_CODE US_SSN IP_ADDRESS US_DRIVER_LICENSE ZIP_CODE".split()
+    (
+        "PERSON STREET_ADDRESS CREDIT_CARD PHONE_NUMBER EMAIL_ADDRESS IBAN_CODE US_SSN IP_ADDRESS US_DRIVER_LICENSE ZIP_CODE"
+    ).split()
 )
 """Presidio's entities that are private by themselves."""
 NEUTRAL = frozenset("AGE DATE_TIME TITLE NRP".split())
@@ -40,7 +42,7 @@ def written(data: Path) -> list[Case]:
 
 def spoken_records(data: Path, seed: int = 20) -> list[Case]:
     """The held-out written records, said aloud."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311
     return [case for row in pii_written(data)[1] if (case := _case(row, _aloud(row, rng))) is not None]
 
 
@@ -58,19 +60,36 @@ def _case(row: dict[str, Any], text: str) -> Case | None:
     return Case(text, private, min(kinds & COUNTED, default="none"))
 
 
+def _as_it_is(value: str, _: random.Random) -> str:
+    return value
+
+
+def _say_ip(value: str, rng: random.Random) -> str:
+    return " dot ".join(spoken.house_number(part, rng) for part in re.split(r"[.:]", value) if part)
+
+
+_SAY: dict[str, Callable[[str, random.Random], str]] = {
+    "CREDIT_CARD": spoken.digits,
+    "PHONE_NUMBER": spoken.digits,
+    "US_SSN": spoken.digits,
+    "EMAIL_ADDRESS": spoken.email,
+    "DOMAIN_NAME": spoken.email,
+    "IBAN_CODE": spoken.code,
+    "ZIP_CODE": spoken.code,
+    "US_DRIVER_LICENSE": spoken.code,
+    "STREET_ADDRESS": spoken.address,
+    "IP_ADDRESS": _say_ip,
+}
+
+
 def _aloud(row: dict[str, Any], rng: random.Random) -> str:
-    say: dict[str, Callable[[str, random.Random], str]] = {
-        "CREDIT_CARD": spoken.digits, "PHONE_NUMBER": spoken.digits, "US_SSN": spoken.digits, "EMAIL_ADDRESS": spoken.email, "IBAN_CODE": spoken.code,
-        "STREET_ADDRESS": spoken.address, "ZIP_CODE": spoken.code, "US_DRIVER_LICENSE": spoken.code, "DOMAIN_NAME": spoken.email,
-        "IP_ADDRESS": lambda value, rng: " dot ".join(spoken.house_number(part, rng) for part in re.split(r"[.:]", value) if part),
-    }  # fmt: skip
     text, parts, at = row["full_text"], list[str](), 0
     for span in sorted(row["spans"], key=lambda span: span["start_position"]):
         start, end = span["start_position"], span["end_position"]
         if start < at:
             continue
         value = text[start:end]
-        parts += [text[at:start], say.get(span["entity_type"], lambda value, _: value)(value, rng)]
+        parts += [text[at:start], _SAY.get(span["entity_type"], _as_it_is)(value, rng)]
         at = end
     return spoken.plain("".join([*parts, text[at:]]))
 

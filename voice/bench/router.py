@@ -1,7 +1,8 @@
 """How fast and how right the router is: ``voice bench router``.
 
-Latency needs nothing but the shipped model; the rest needs the text sets (``../shared/data/text``, or ``--data``). What is measured on
-was not trained on: whole sources for the classes, the other half of weak_strong for the curve, other templates for private matter.
+Latency needs nothing but the shipped model; the rest needs the text sets (``../shared/data/text``, or ``--data``). What is
+measured on was not trained on: whole sources for the classes, the other half of weak_strong for the curve, other templates
+for private matter.
 """
 
 import random
@@ -28,7 +29,8 @@ DATA = Path("../shared/data/text")
 FORECAST = Forecast(cloud_first_ms=220.0)
 SHARES = tuple(round(0.05 * step, 2) for step in range(21))
 KEYWORDS = re.compile(
-    r"\b(why|explain|prove|calculate|how many|how much|solve|compare|analy[sz]e|derive|percent|equation|probability|which of the following|total|average)\b",
+    r"\b(why|explain|prove|calculate|how many|how much|solve|compare|analy[sz]e|derive|percent|equation|probability|"
+    r"which of the following|total|average)\b",
     re.IGNORECASE,
 )
 
@@ -48,7 +50,11 @@ def bench_router(data: Path | None = None, *, decisions: int = 4000) -> dict[str
     load_ms = (time.perf_counter() - began) * 1e3
     found: dict[str, Any] = {"decision_ms": {"load": round(load_ms, 1), **latency(router, _texts(folder), decisions)}}
     if not folder.is_dir():
-        return {**found, "skipped": f"accuracy, curve and written private matter need {folder}", "pii": {"spoken": _by_hand(router)}}
+        return {
+            **found,
+            "skipped": f"accuracy, curve and written private matter need {folder}",
+            "pii": {"spoken": _by_hand(router)},
+        }
     return {**found, **accuracy(folder), "pii": private(router, folder), **difficulty(folder)}
 
 
@@ -65,7 +71,7 @@ def _texts(folder: Path) -> list[str]:
 
 def latency(router: Router, texts: Sequence[str], decisions: int) -> dict[str, Any]:
     """Milliseconds of whole decisions on one thread: over all texts, cold (first ever, and after a pause), and by length."""
-    rng = random.Random(1)
+    rng = random.Random(1)  # noqa: S311
     fresh = Encoder(locate())
     began = time.perf_counter()
     fresh.read("turn on the light in the kitchen")
@@ -106,7 +112,11 @@ def accuracy(folder: Path) -> dict[str, Any]:
     encoder = Encoder(locate())
     tests = {source: list(labelled(folder, source)) for source in sorted(HELD_OUT)}
     sources = {source: task_scores(examples, encoder.read) for source, examples in tests.items() if examples}
-    known = [e for s in ("clinc150", "hwu64", "slurp_devel", "banking77", "nq_open_dev", "spec_bench") for e in split(list(labelled(folder, s)))[1]]
+    known = [
+        e
+        for s in ("clinc150", "hwu64", "slurp_devel", "banking77", "nq_open_dev", "spec_bench")
+        for e in split(list(labelled(folder, s)))[1]
+    ]
     total = sum(scores["n"] for scores in sources.values())
 
     def mean(key: str) -> float | None:
@@ -121,11 +131,12 @@ def accuracy(folder: Path) -> dict[str, Any]:
 
 
 def task_scores(examples: Sequence[Example], read: Callable[[str], Heads]) -> dict[str, Any]:
-    """Accuracy of the task head, of edge-able against cloud-worthy, the classes that were mixed up most, and their mean recall."""
+    """Accuracy of the task head and of edge-able against cloud-worthy, recall by class, and what was mixed up most."""
     right, sides, mixed = 0, 0, dict[str, int]()
     by_class: dict[str, list[bool]] = {}
     for example in examples:
-        assert example.task is not None
+        if example.task is None:
+            raise ValueError(f"{example.text!r} has no class")
         heads = read(example.text)
         right += heads.task is example.task
         sides += (heads.edge_probability >= 0.5) == (example.task in EDGE_TASKS)
@@ -159,7 +170,7 @@ def curve(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, Any
 
     Rules with ties draw them in a fixed random order. ``area_over``: the mean difference to each rule over all shares.
     """
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311
     tie = [rng.random() for _ in examples]
     rules: dict[str, list[float]] = {
         "router": list(scores),
@@ -183,9 +194,16 @@ def curve(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, Any
         **{name: [round(value, 4) for value in line] for name, line in lines.items()},
         "always_edge": round(float(weak.mean()), 4),
         "always_cloud": round(float(strong.mean()), 4),
-        "area_over": {name: round(float(np.mean(ours - np.array(lines[name]))), 4) for name in ("random", "length", "short", "keyword")},
-        "least_over": {name: round(float(np.min((ours - np.array(lines[name]))[inner])), 4) for name in ("random", "length", "short", "keyword")},
-        "share_of_oracle": round(float(np.sum(ours - np.array(lines["random"])) / np.sum(np.array(lines["oracle"]) - np.array(lines["random"]))), 4),
+        "area_over": {
+            name: round(float(np.mean(ours - np.array(lines[name]))), 4) for name in ("random", "length", "short", "keyword")
+        },
+        "least_over": {
+            name: round(float(np.min((ours - np.array(lines[name]))[inner])), 4)
+            for name in ("random", "length", "short", "keyword")
+        },
+        "share_of_oracle": round(
+            float(np.sum(ours - np.array(lines["random"])) / np.sum(np.array(lines["oracle"]) - np.array(lines["random"]))), 4
+        ),
     }
 
 
@@ -194,9 +212,13 @@ def learned_thresholds(examples: Sequence[Example], scores: Sequence[float]) -> 
     weak, strong = [bool(e.weak_ok) for e in examples], [bool(e.strong_ok) for e in examples]
     low, high = sum(weak) / len(weak), sum(strong) / len(strong)
     return {
-        "share": {f"{share:.1f}": round(threshold_for_share(scores, share), 5) for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)},
+        "share": {
+            f"{share:.1f}": round(threshold_for_share(scores, share), 5)
+            for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+        },
         "quality": {
-            f"{part:.1f}": round(threshold_for_quality(scores, weak, strong, low + part * (high - low)), 5) for part in (0.3, 0.5, 0.7, 0.8, 0.9)
+            f"{part:.1f}": round(threshold_for_quality(scores, weak, strong, low + part * (high - low)), 5)
+            for part in (0.3, 0.5, 0.7, 0.8, 0.9)
         },
     }
 
@@ -227,7 +249,9 @@ def show(found: dict[str, Any], console: Console) -> None:
     table = Table("figure", "value", "target", title="voice bench router")
     ms = found["decision_ms"]
     table.add_row("decision, p50 / p99 / p99.9", f"{ms['p50']:.2f} / {ms['p99']:.2f} / {ms['p999']:.2f} ms", "1.5 / 5 ms")
-    table.add_row("decision of 60 words, p50 / p99", f"{ms['by_words']['60']['p50']:.2f} / {ms['by_words']['60']['p99']:.2f} ms", "")
+    table.add_row(
+        "decision of 60 words, p50 / p99", f"{ms['by_words']['60']['p50']:.2f} / {ms['by_words']['60']['p99']:.2f} ms", ""
+    )
     if "skipped" in found:
         console.print(table)
         console.print(found["skipped"])

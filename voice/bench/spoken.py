@@ -11,8 +11,8 @@ ONES = "zero one two three four five six seven eight nine".split()
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 TENS = "zero ten twenty thirty forty fifty sixty seventy eighty ninety".split()
 ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth "
-    "seventeenth eighteenth nineteenth twentieth"
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
 ).split()
 MONTHS = "January February March April May June July August September October November December".split()
 NATO = (
@@ -169,7 +169,15 @@ def address(value: str, rng: random.Random) -> str:
     def say(match: re.Match[str]) -> str:
         return house_number(match[0], rng)
 
-    short = {"Apt.": "apartment", "Apt": "apartment", "St.": "street", "Ave": "avenue", "Rd": "road", "Dr.": "drive", "No.": "number"}
+    short = {
+        "Apt.": "apartment",
+        "Apt": "apartment",
+        "St.": "street",
+        "Ave": "avenue",
+        "Rd": "road",
+        "Dr.": "drive",
+        "No.": "number",
+    }
     words = [short.get(word, word) for word in one_line.split()]
     return re.sub(r"\d+", say, " ".join(words))
 

@@ -24,33 +24,38 @@ def route(
     text: Annotated[str | None, typer.Argument(help="What somebody said.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table.")] = False,
-    jsonl: Annotated[Path | None, typer.Option(metavar="FILE", help='Decide for every line {"text": …} of a file; - is standard input.')] = None,
-    partial: Annotated[bool, typer.Option("--partial", help="The text is not finished: say how much of it is settled.")] = False,
+    jsonl: Annotated[
+        Path | None, typer.Option(metavar="FILE", help='Decide for every line {"text": …} of a file; - is standard input.')
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The text is not finished: say how much of it is settled.")
+    ] = False,
     mode: Annotated[str, typer.Option(help="edge, cloud or hybrid.")] = "hybrid",
     threshold: Annotated[float, typer.Option(help="The pull from which on a turn goes to the cloud.", min=0.0, max=1.0)] = 0.5,
     redact: Annotated[str, typer.Option(help="Kinds that may leave as placeholders, with commas: name,phone.")] = "",
     allow: Annotated[str, typer.Option(help="Kinds that may leave as they are.")] = "",
-    cloud_ms: Annotated[float, typer.Option(help="The cloud's forecast to its first clause; negative: it cannot be reached.")] = 220.0,
+    cloud_ms: Annotated[
+        float, typer.Option(help="The cloud's forecast to its first clause; negative: it cannot be reached.")
+    ] = 220.0,
 ) -> None:
     """Explain where an utterance is answered: private matter, task, difficulty, length, policy, milliseconds."""
     from voice.route.policy import Forecast
     from voice.route.router import Router, locate
 
-    if (text is None) == (jsonl is None):
-        raise typer.BadParameter('give a text or --jsonl FILE, not both: voice route "what time is it"')
     rules = _policy(mode, threshold, redact, allow)
-    router = Router(locate(), rules)
     forecast = Forecast(cloud_first_ms=cloud_ms if cloud_ms >= 0 else None)
-    if jsonl is not None:
+    if jsonl is not None and text is None:
+        router = Router(locate(), rules)
         for line in _lines(jsonl):
             print(json.dumps(_explain(router, line, forecast, final=not partial), ensure_ascii=False))  # noqa: T201
-        return
-    assert text is not None
-    decision = router.decide(text, final=not partial, forecast=forecast)
-    if as_json:
-        print(json.dumps({"text": text, **decision.record(text)}, indent=2, ensure_ascii=False))  # noqa: T201
+    elif text is not None and jsonl is None:
+        decision = Router(locate(), rules).decide(text, final=not partial, forecast=forecast)
+        if as_json:
+            print(json.dumps({"text": text, **decision.record(text)}, indent=2, ensure_ascii=False))  # noqa: T201
+        else:
+            _show(text, decision)
     else:
-        _show(text, decision)
+        raise typer.BadParameter('give a text or --jsonl FILE: voice route "what time is it"')
 
 
 def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
@@ -64,7 +69,9 @@ def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
     for names, treatment in ((redact, "redact"), (allow, "allow")):
         for name in filter(None, (part.strip() for part in names.split(","))):
             if name not in set(Kind):
-                raise typer.BadParameter(f"{name!r} is not a kind; the kinds are {', '.join(Kind)}", param_hint=f"--{treatment}")
+                raise typer.BadParameter(
+                    f"{name!r} is not a kind; the kinds are {', '.join(Kind)}", param_hint=f"--{treatment}"
+                )
             treatments[Kind(name)] = cast(Treatment, treatment)
     return Policy(mode=cast(Mode, mode), threshold=threshold, privacy=PrivacyPolicy(treatments))
 

@@ -1,8 +1,8 @@
 """Does the edge model know what it is about to say? From the probabilities of its first tokens.
 
-A model that does not know hesitates at the words that carry the answer: single tokens with a low probability among sure ones. So the
-mean and the lowest of the first tokens' log probabilities go through a logistic function. Its weights were fitted on questions with
-known answers (docs/router.md says how, and how well it separates).
+A model that does not know hesitates at the words that carry the answer: single tokens with a low probability among sure ones.
+So the mean and the lowest of the first tokens' log probabilities go through a logistic function. Its weights were fitted on
+questions with known answers (docs/router.md says how, and how well it separates).
 """
 
 import math
@@ -32,7 +32,8 @@ Escalation = Literal["keep", "escalate", "flag"]
 def unknown_probability(logprobs: Sequence[float], calibration: Calibration = SMOLLM2_135M) -> float | None:
     """The probability (0 to 1) that the answer is wrong, from the natural-log probabilities of its first tokens.
 
-    None while there are too few. Values that are no log probability (NaN, positive, below -100) are taken for the nearest that is.
+    None while there are too few. Values that are no log probability (NaN, positive, below -100) are taken for the nearest
+    that is.
     """
     first = [max(-100.0, min(0.0, value)) if not math.isnan(value) else -100.0 for value in logprobs[:FIRST_TOKENS]]
     if len(first) < MIN_TOKENS:
@@ -41,7 +42,9 @@ def unknown_probability(logprobs: Sequence[float], calibration: Calibration = SM
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
 
-def escalate(unknown: float | None, left_ms: float, cloud_first_ms: float | None, *, private: bool, threshold: float = 0.9) -> Escalation:
+def escalate(
+    unknown: float | None, left_ms: float, cloud_first_ms: float | None, *, private: bool, threshold: float = 0.9
+) -> Escalation:
     """What to do with an edge answer that began: keep it, let the cloud answer instead, or keep it and say that it is unsure.
 
     Args:

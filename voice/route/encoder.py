@@ -1,8 +1,8 @@
 """The encoder at run time: an utterance in, the word of each head out.
 
-One ONNX session with one thread; a call costs some hundred microseconds. What is shipped beside the weights (``router.json``) says
-what the heads mean, which file belongs to it by its SHA-256, and the thresholds that were learned with it; anything that does not
-agree is refused when it is loaded, not when a turn depends on it.
+One ONNX session with one thread; a call costs some hundred microseconds. What is shipped beside the weights (``router.json``)
+says what the heads mean, which file belongs to it by its SHA-256, and the thresholds that were learned with it; anything that
+does not agree is refused when it is loaded, not when a turn depends on it.
 """
 
 import hashlib
@@ -95,7 +95,9 @@ class Encoder:
             self._tokenizer = Tokenizer.from_str(tokenizer.decode("utf-8"))
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise ModelError(f"{folder}: the router's model cannot be loaded ({error}). Train it again with scripts/train_router.") from error
+            raise ModelError(
+                f"{folder}: the router's model cannot be loaded ({error}). Train it again with scripts/train_router."
+            ) from error
         self._places = int(self.card["places"])
         _check_heads(folder, self._session, self.card)
         self._words = [str(output.name) for output in self._session.get_outputs()]
@@ -172,16 +174,22 @@ def _checked(folder: Path, name: str, card: dict[str, Any]) -> bytes:
     wanted = card["files"].get(name)
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
-        raise ModelError(f"{path} is damaged: its SHA-256 is {found[:12]}…, router.json says {str(wanted)[:12]}…. Take it from the source again.")
+        raise ModelError(
+            f"{path} is damaged: its SHA-256 is {found[:12]}…, router.json says {str(wanted)[:12]}…. "
+            "Take it from the source again."
+        )
     return content
 
 
 def _check_heads(folder: Path, session: Any, card: dict[str, Any]) -> None:
     if card["tasks"] != [str(task) for task in TASKS] or card["tags"] != list(TAGS):
-        raise ModelError(f"{folder}: the model was trained for other classes than this program knows. Use the weights of this version.")
+        raise ModelError(
+            f"{folder}: the model was trained for other classes than this program knows. Use the weights of this version."
+        )
     found = {output.name: output.shape for output in session.get_outputs()}
     for name, shape in HEADS.items():
         if name not in found or [n for n in found[name] if isinstance(n, int)] != [n for n in shape if n is not None]:
             raise ModelError(
-                f"{folder}: the model's head {name!r} is {found.get(name, 'missing')}, {shape} is needed. Use the weights of this version."
+                f"{folder}: the model's head {name!r} is {found.get(name, 'missing')}, {shape} is needed. "
+                "Use the weights of this version."
             )

@@ -1,20 +1,21 @@
 """The privacy gate: what in a transcript is private, and whether it may leave the device.
 
-Strategy: the rules (:mod:`numbers`, :mod:`people`, :mod:`statements`) read the transcript in its spoken forms; the encoder's tag head
-adds what no rule expects and confirms what a rule only suspects (a given name may be a film star's). Both sides vote on the same
-characters; a finding stands from ``THRESHOLD`` on. The gate fails closed: a long run of digits that nothing explains is private, so
-is a text too long to be read in time.
+Strategy: the rules (:mod:`numbers`, :mod:`people`, :mod:`statements`) read the transcript in its spoken forms; the encoder's
+tag head adds what no rule expects and confirms what a rule only suspects (a given name may be a film star's). Both sides vote
+on the same characters; a finding stands from ``THRESHOLD`` on. The gate fails closed: a long run of digits that nothing
+explains is private, so is a text too long to be read in time.
 
-On a partial transcript the last words may be the beginning of something ("my card number is four one"), so with ``final=False`` the
-gate also says how much of the text is *settled*: no later word can make anything before it private in the ways the rules know. What is
-private once stays private for the turn (:class:`Watch`), whatever a later transcript makes of it.
+On a partial transcript the last words may be the beginning of something ("my card number is four one"), so with
+``final=False`` the gate also says how much of the text is *settled*: no later word can make anything before it private in the
+ways the rules know. What is private once stays private for the turn (:class:`Watch`), whatever a later transcript makes of
+it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voice.route import normalise, numbers, people, statements
+from voice.route import emails, normalise, numbers, people, places, statements
 from voice.route.encoder import TaggedSpan
 from voice.route.findings import Finding, merged
 from voice.route.labels import Kind
@@ -24,6 +25,7 @@ from voice.route.normalise import Speech
 Treatment = Literal["edge", "redact", "allow"]
 """What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
 
+RULES = (numbers, people, emails, places, statements)
 THRESHOLD = 0.6
 """A finding below this is dropped."""
 MAX_CHARACTERS = 6000
@@ -72,7 +74,7 @@ def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None 
     if len(text) > MAX_CHARACTERS:
         return Verdict((), "edge", 0, too_long=True)
     speech = normalise.read(text)
-    suspected = [*numbers.find(speech), *people.find(speech), *statements.find(speech)]
+    suspected = [found for rules in RULES for found in rules.find(speech)]
     findings = merged(found for found in _weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
     treatment = strictest(policy.of(found.kind) for found in findings)
     return Verdict(findings, treatment, len(text) if final else _settled(speech, findings))
@@ -88,27 +90,32 @@ def _weighed(suspected: list[Finding], tags: tuple[TaggedSpan, ...] | None, spee
     """The rules' findings with the tag head's vote, and the tag head's own. Without a tag head the rules stand alone."""
     if tags is None:
         return suspected
-    weighed = []
-    for found in suspected:
-        if found.rule == people.GIVEN_NAME:
-            vote = max((tag.probability for tag in tags if tag.start < found.end and found.start < tag.end), default=0.0)
-            found = Finding(found.kind, found.start, found.end, _combined(found.confidence, vote), found.rule)
-        elif found.rule == people.UNKNOWN_NAME and not any(tag.start < found.end and found.start < tag.end for tag in tags):
-            continue  # "my name is hard to spell"
-        weighed.append(found)
+    weighed = [voted for found in suspected if (voted := _voted(found, tags)) is not None]
     for tag in tags:
         kind, confidence = TAG_KIND[tag.tag], tag.probability
         inside = speech.text[tag.start : tag.end]
         if kind is Kind.DIGITS:
             if not any(c.isdigit() for c in inside) and len(inside.split()) < 3:
                 continue
-            confidence -= TAG_DISCOUNT["number"]  # the rules know numbers better: they alone see checksums and what a number counts
+            confidence -= TAG_DISCOUNT[
+                "number"
+            ]  # the rules know numbers better: they alone see checksums and what a number counts
         elif kind is Kind.EMAIL and "@" not in inside and not {"at", "dot"} & set(inside.lower().split()):
             continue
         else:
             confidence -= TAG_DISCOUNT["other"]
         weighed.append(Finding(kind, tag.start, tag.end, confidence, "tags"))
     return weighed
+
+
+def _voted(found: Finding, tags: tuple[TaggedSpan, ...]) -> Finding | None:
+    """A rule's finding after the tag head's vote on the same characters."""
+    votes = [tag.probability for tag in tags if tag.start < found.end and found.start < tag.end]
+    if found.rule == people.GIVEN_NAME:
+        return replace(found, confidence=_combined(found.confidence, max(votes, default=0.0)))
+    if found.rule == people.UNKNOWN_NAME and not votes:
+        return None  # "my name is hard to spell"
+    return found
 
 
 TAG_DISCOUNT = {"number": 0.25, "other": 0.1}
@@ -127,7 +134,14 @@ def _settled(speech: Speech, findings: tuple[Finding, ...]) -> int:
     keep = max(0, len(atoms) - HELD_WORDS)
     for i in range(max(0, len(atoms) - HELD_AFTER_CUE), len(atoms)):
         value = atoms[i].value
-        if value in CUES or value in EMAIL_CUES or value in BIRTH or value in PERSON or value == "name" or atoms[i].kind in {"digits", "letter", "code"}:
+        if (
+            value in CUES
+            or value in EMAIL_CUES
+            or value in BIRTH
+            or value in PERSON
+            or value == "name"
+            or atoms[i].kind in {"digits", "letter", "code"}
+        ):
             keep = min(keep, i)
             break
     return atoms[keep].start if keep < len(atoms) else len(speech.text)

@@ -7,7 +7,8 @@ class Task(StrEnum):
     """What kind of request an utterance is. Those up to ``EXTRACTION`` are edge-able, the rest cloud-worthy."""
 
     DEVICE_COMMAND = "device_command"
-    """Something to do, or a state to read, through the device or an app it is connected to: lights, music, calls, lists, orders."""
+    """Something to do, or a state to read, through the device or an app it is connected to: lights, music, calls, lists,
+    orders."""
     TIMER_CALENDAR = "timer_calendar"
     """The clock and the calendar: time, dates, alarms, timers, reminders, meetings."""
     SHORT_FACTUAL = "short_factual"

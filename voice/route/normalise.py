@@ -1,13 +1,15 @@
 """Speech written as words, made regular: what the privacy gate's rules read.
 
-Strategy: one pass cuts the transcript into tokens with offsets into the original; a second turns number words into digits the way
-people say numbers ("double oh seven", "forty one eleven", "nineteen eighty-four") and tells digits, single letters, mixed codes,
-quantities, punctuation and words apart. Nothing is removed, so every atom knows its place in the original.
+Strategy: one pass cuts the transcript into tokens with offsets into the original; a second turns number words into digits the
+way people say numbers ("double oh seven", "forty one eleven", "nineteen eighty-four") and tells digits, single letters, mixed
+codes, quantities, punctuation and words apart. Nothing is removed, so every atom knows its place in the original.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from voice.route.lexicon import JOINTS
 
 AtomKind = Literal["digits", "letter", "code", "quantity", "word", "mark"]
 
@@ -15,8 +17,8 @@ AtomKind = Literal["digits", "letter", "code", "quantity", "word", "mark"]
 class Atom(NamedTuple):
     """A token, or several that are one number.
 
-    ``value`` is lower case; the digits of a number, the letters and digits of a code, the word, or the punctuation mark. ``start``
-    and ``end`` are offsets into the original text.
+    ``value`` is lower case; the digits of a number, the letters and digits of a code, the word, or the punctuation mark.
+    ``start`` and ``end`` are offsets into the original text.
     """
 
     kind: AtomKind
@@ -34,19 +36,27 @@ class Speech:
     values: list[str]
 
 
-ONES = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())} | {"nought": "0", "niner": "9"}
+ONES = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())} | {
+    "nought": "0",
+    "niner": "9",
+}
 TEENS = {word: str(n + 10) for n, word in enumerate(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}  # fmt: skip
-TENS = {word: str(n + 2) for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())} | {"fourty": "4"}
+TENS = {word: str(n + 2) for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())} | {
+    "fourty": "4"
+}
 REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 MAGNITUDES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12, "k": 3}
 NUMBER_WORDS = frozenset((*ONES, *TEENS, *TENS, *REPEATS, "hundred", *MAGNITUDES)) - {"k"}
 NATO = {word: word[0] for word in (
-    "alpha bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa quebec romeo sierra "
+    "alpha bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november oscar papa "
+    "quebec romeo sierra "
     "tango uniform victor whiskey whisky yankee zulu alfa".split())}  # fmt: skip
 UNITS = frozenset(
-    "dollars dollar bucks euros euro pounds quid cents pence yen rupees francs percent degrees miles mile kilometers kilometres meters "
-    "metres feet inches grams kilos kilograms ounces liters litres people votes inhabitants calories minutes minute hours hour seconds "
+    "dollars dollar bucks euros euro pounds quid cents pence yen rupees francs percent degrees miles mile "
+    "kilometers kilometres meters "
+    "metres feet inches grams kilos kilograms ounces liters litres people votes inhabitants calories minutes "
+    "minute hours hour seconds "
     "days day weeks months years times points stars gigabytes megabytes pages words steps seats employees copies users tons "
     "km kg cm mm ml mg lbs oz mph gb mb usd eur gbp".split()
 )
@@ -105,11 +115,9 @@ def _numbers(tokens: list[Atom]) -> list[Atom]:
                 atoms.append(Atom("digits", "0", token.start, token.end))
                 i += 1
                 continue
-        elif token.kind == "digits" and i + 1 < len(tokens) and (
+        elif (token.kind == "digits" and i + 1 < len(tokens) and (
             tokens[i + 1].value in UNITS or tokens[i + 1].value in MAGNITUDES or tokens[i + 1].value == "%"
-        ) and len(token.value) < 10:  # fmt: skip
-            token = Atom("quantity", token.value, token.start, token.end)
-        elif token.kind == "digits" and atoms and atoms[-1].value in {"$", "£", "€"}:
+        ) and len(token.value) < 10) or (token.kind == "digits" and atoms and atoms[-1].value in {"$", "£", "€"}):  # fmt: skip
             token = Atom("quantity", token.value, token.start, token.end)
         atoms.append(token)
         i += 1
@@ -117,20 +125,33 @@ def _numbers(tokens: list[Atom]) -> list[Atom]:
 
 
 def _is_digit_word(token: Atom) -> bool:
-    return token.kind == "digits" or token.value in ONES or token.value in TEENS or token.value in TENS or token.value in REPEATS
+    return (
+        token.kind == "digits" or token.value in ONES or token.value in TEENS or token.value in TENS or token.value in REPEATS
+    )
 
 
 def _beside_digits(atoms: list[Atom], tokens: list[Atom], i: int) -> bool:
-    after = tokens[i + 1] if i + 1 < len(tokens) else None
-    if atoms and (atoms[-1].kind == "digits" or (atoms[-1].value in {"dot", "point"} and after is not None and after.value == "dot")):
+    """Whether an "oh" is a zero: before a digit, or behind one with only fillers and separators between."""
+    after = tokens[i + 1].value if i + 1 < len(tokens) else ""
+    if after == "oh" or (after and _is_digit_word(tokens[i + 1])):
         return True
-    return after is not None and _is_digit_word(after)
+    for atom in reversed(atoms[-7:]):
+        if atom.kind == "digits":
+            return True
+        if atom.value not in JOINTS and atom.value not in {"dot", "point"}:
+            return False
+    return False
 
 
 def _spelling(tokens: list[Atom], i: int) -> bool:
     """Whether a word of the radio alphabet stands for its letter: beside a digit, a letter or another such word."""
     near = [tokens[j] for j in (i - 1, i + 1) if 0 <= j < len(tokens)]
-    return any(_is_digit_word(token) or token.value in NATO or (len(token.value) == 1 and token.kind == "word" and token.value not in "ai") for token in near)
+    return any(
+        _is_digit_word(token)
+        or token.value in NATO
+        or (len(token.value) == 1 and token.kind == "word" and token.value not in "ai")
+        for token in near
+    )
 
 
 def _letter(token: Atom, atoms: list[Atom], tokens: list[Atom], i: int) -> Atom:
@@ -185,7 +206,13 @@ def _small(tokens: list[Atom], i: int) -> tuple[str, int]:
     if word in REPEATS:
         if i + 1 < len(tokens):
             following = tokens[i + 1]
-            digit = ONES.get(following.value) or ("0" if following.value in {"oh", "o"} else following.value if following.kind == "digits" and len(following.value) == 1 else "")
+            digit = ONES.get(following.value) or (
+                "0"
+                if following.value in {"oh", "o"}
+                else following.value
+                if following.kind == "digits" and len(following.value) == 1
+                else ""
+            )
             if digit:
                 return digit * REPEATS[word], i + 2
         return "", i + 1

@@ -1,12 +1,15 @@
 """Private numbers and codes among the atoms of a transcript.
 
-Strategy: collect every run of digits (with the fillers, separators and self-corrections that people put inside), see what the words
-around it say it is, and let checksums decide where there is one. A long run that nothing explains is private: the rule fails closed.
+Strategy: collect every run of digits (with the fillers, separators and self-corrections that people put inside), see what the
+words around it say it is, and let checksums decide where there is one. A long run that nothing explains is private: the rule
+fails closed.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 import phonenumbers
 import stdnum.iban
@@ -25,6 +28,8 @@ CLOSED_EVEN_IF_PUBLIC = 13
 """… and one this long even then: nobody's order number is worth a card."""
 WINDOW = 7
 """Atoms before a run in which a cue may stand; half as many after it."""
+MIN_CODE_DIGITS = {Kind.ADDRESS: 2, Kind.PHONE: 6, Kind.CARD: 6}
+"""Digits that a code with letters must have to be what its cue speaks of; 3 for the other kinds."""
 MAX_JOINTS = 6
 
 _DATE = re.compile(r"\b(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))\b")
@@ -45,6 +50,7 @@ class Run:
 
     @property
     def digits(self) -> int:
+        """How many digits are in it."""
         return sum(c.isdigit() for c in self.value)
 
 
@@ -69,7 +75,7 @@ def find(speech: Speech) -> Iterator[Finding]:
 
 
 def _spoken_ip(speech: Speech) -> Iterator[Finding]:
-    """ "one ninety-two dot one sixty-eight dot two dot one"."""
+    """Like "one ninety-two dot one sixty-eight dot two dot one"."""
     atoms, values = speech.atoms, speech.values
     groups: list[int] = []
     for i, atom in enumerate(atoms):
@@ -101,7 +107,11 @@ def _begins_code(atoms: list[Atom], i: int) -> bool:
         atom = atoms[j]
         if atom.kind in {"digits", "code"}:
             return j > i
-        if atom.kind != "letter" and atom.value not in {"as", "in", "for", "-", ".", ","} and not (j and atoms[j - 1].value in {"in", "for"}):
+        if (
+            atom.kind != "letter"
+            and atom.value not in {"as", "in", "for", "-", ".", ","}
+            and not (j and atoms[j - 1].value in {"in", "for"})
+        ):
             return False
     return False
 
@@ -111,7 +121,9 @@ def _run(speech: Speech, i: int) -> tuple[Run, int]:
     first, last, value, corrected = i, i, "", None
     while i < len(atoms):
         kind = atoms[i].kind
-        if kind in {"digits", "code"} or (kind == "letter" and (i > first or _begins_code(atoms, i)) and values[i] not in {"a", "i"}):
+        if kind in {"digits", "code"} or (
+            kind == "letter" and (i > first or _begins_code(atoms, i)) and values[i] not in {"a", "i"}
+        ):
             value += values[i]
             corrected = corrected + values[i] if corrected is not None else None
             last = i
@@ -149,7 +161,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
         return Finding(kind, start, end, confidence, rule)
 
     if any(c.isalpha() for c in run.value):
-        return _judge_code(run, cue, found_kind=cue if isinstance(cue, Kind) else None, count=count, start=start, end=end)
+        return _judge_code(run, cue, count=count, start=start, end=end)
     for version in (digits, run.corrected or ""):
         if 13 <= len(version) <= 19 and stdnum.luhn.is_valid(version):
             return found(Kind.CARD, 0.99, "card checksum")
@@ -160,7 +172,9 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     if isinstance(cue, Kind) and count >= MIN_DIGITS.get(cue, 4) and not (_is_year(digits) and not private_near):
         if cue is Kind.BIRTH_DATE:
             return None  # the rules for statements see the whole date
-        return found(_by_checksum(digits) or (cue if not (cue is Kind.SECRET and count > 8) else Kind.DIGITS), 0.9, f"cue: {cue}")
+        return found(
+            _by_checksum(digits) or (cue if not (cue is Kind.SECRET and count > 8) else Kind.DIGITS), 0.9, f"cue: {cue}"
+        )
     plus = run.first > 0 and speech.values[run.first - 1] in {"plus", "+"}
     if plus and 8 <= count <= 16:
         return found(Kind.PHONE, 0.9, "plus and a long number")
@@ -173,13 +187,12 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     return None
 
 
-def _judge_code(run: Run, cue: Kind | str | None, *, found_kind: Kind | None, count: int, start: int, end: int) -> Finding | None:
+def _judge_code(run: Run, cue: Kind | str | None, *, count: int, start: int, end: int) -> Finding | None:
+    """Whether letters and digits together are private."""
     if _valid_iban(run.value):
         return Finding(Kind.IBAN, start, end, 0.99, "iban checksum")
-    if found_kind is not None and found_kind is not Kind.BIRTH_DATE and len(run.value) >= 4 and count >= (2 if found_kind is Kind.ADDRESS else 3):
-        enough = found_kind not in {Kind.PHONE, Kind.CARD} or count >= 6
-        if enough:
-            return Finding(found_kind, start, end, 0.9, f"cue: {found_kind}")
+    if isinstance(cue, Kind) and cue is not Kind.BIRTH_DATE and len(run.value) >= 4 and count >= MIN_CODE_DIGITS.get(cue, 3):
+        return Finding(cue, start, end, 0.9, f"cue: {cue}")
     if re.match(r"[a-z]{2}\d{2}", run.value) and len(run.value) >= 14:
         return Finding(Kind.IBAN, start, end, 0.8, "shape of an iban")
     if count >= CLOSED_EVEN_IF_PUBLIC or (cue != "public" and count >= CLOSED_DIGITS):
@@ -187,30 +200,15 @@ def _judge_code(run: Run, cue: Kind | str | None, *, found_kind: Kind | None, co
     return None
 
 
-def _cue(speech: Speech, run: Run) -> tuple[Kind | str | None, bool]:
-    """The nearest word that says what the number is: a kind, "public", or None; and whether a possessive or "is" makes it sure."""
+def _cue(speech: Speech, run: Run) -> tuple[Kind | Literal["public"] | None, bool]:
+    """What the nearest telling word says that the number is, and whether a possessive or "is" on the way makes it sure."""
     values = speech.values
-    before = range(run.first - 1, max(-1, run.first - 1 - WINDOW), -1)
     near = False
-    for i in before:
-        value = values[i]
-        if value in {"my", "is", "his", "her", "our", "number", "the", "'s"}:
-            near = near or value in {"my", "is", "his", "her", "our"}
-        if (kind := CUES.get(value)) is not None and run.digits >= MIN_DIGITS[kind]:
-            if value in {"social", "security"} and "social" in values[max(0, i - 1) : i + 1]:
-                kind = Kind.NATIONAL_ID
-            if value in {"alarm", "door", "security", "access", "unlock", "verification"} and not {"code", "pin", "combination"} & set(values[i : run.last + 4]):
-                continue  # "the alarm at eight hundred"
-            if value in {"insurance", "id", "identity"} and any(values[k] in PUBLIC_CUES for k in before):
-                return "public", near
-            return kind, near
-        if value in {"number", "numbers"} and i and values[i - 1] in {"my", "his", "her", "our", "their", "whose"} and run.digits >= 6:
-            return Kind.PHONE, True
-        if value in {"in", "at"} and i and values[i - 1] in {"live", "lives", "living"} and run.digits >= 4:
-            return Kind.ADDRESS, True
-        if value in PUBLIC_CUES:
-            return "public", near
-        if value in {".", "?", "!", ";"} and i < run.first - 1:
+    for i in range(run.first - 1, max(-1, run.first - 1 - WINDOW), -1):
+        near = near or values[i] in {"my", "is", "his", "her", "our"}
+        if (said := _said(values, i, run)) is not None:
+            return said, near
+        if values[i] in {".", "?", "!", ";"} and i < run.first - 1:
             break
     for i in range(run.last + 1, min(len(values), run.last + 1 + WINDOW // 2)):
         if (kind := CUES.get(values[i])) is not None and kind is not Kind.BIRTH_DATE:
@@ -218,6 +216,28 @@ def _cue(speech: Speech, run: Run) -> tuple[Kind | str | None, bool]:
         if values[i] in PUBLIC_CUES:
             return "public", near
     return None, near
+
+
+def _said(values: list[str], i: int, run: Run) -> Kind | Literal["public"] | None:
+    """What the word at place ``i``, before a run, says that the run is."""
+    value, before = values[i], values[i - 1] if i else ""
+    between = values[i : run.last + 4]
+    if (kind := CUES.get(value)) is not None and run.digits >= MIN_DIGITS[kind]:
+        if value == "security" and before == "social":
+            return Kind.NATIONAL_ID
+        if value in _CODED and not {"code", "pin", "combination"} & set(between):
+            return None  # "the alarm at eight hundred"
+        if value in {"insurance", "id", "identity"} and PUBLIC_CUES & set(values[max(0, run.first - WINDOW) : run.first]):
+            return "public"
+        return kind
+    if value in {"number", "numbers"} and before in {"my", "his", "her", "our", "their", "whose"} and run.digits >= 6:
+        return Kind.PHONE
+    if value in {"in", "at"} and before in {"live", "lives", "living"} and run.digits >= 4:
+        return Kind.ADDRESS
+    return "public" if value in PUBLIC_CUES else None
+
+
+_CODED = frozenset({"alarm", "door", "security", "access", "unlock", "verification"})
 
 
 def _by_checksum(digits: str) -> Kind | None:
@@ -247,7 +267,9 @@ def _is_phone(digits: str) -> bool:
         return False
     for region in ("US", "GB", "DE"):
         try:
-            if phonenumbers.is_possible_number(number := phonenumbers.parse(digits, region)) and phonenumbers.is_valid_number(number):
+            if phonenumbers.is_possible_number(number := phonenumbers.parse(digits, region)) and phonenumbers.is_valid_number(
+                number
+            ):
                 return True
         except phonenumbers.NumberParseException:
             continue
@@ -260,7 +282,7 @@ def _is_year(digits: str) -> bool:
 
 def _is_counting(digits: str) -> bool:
     """Whether the digits only count up or down: "one two three four five six seven"."""
-    steps = {int(b) - int(a) for a, b in zip(digits, digits[1:], strict=False)}
+    steps = {int(b) - int(a) for a, b in pairwise(digits)}
     return len(digits) <= 12 and (steps in ({1}, {-1}, {1, -9}, {0}) or "1234567891011".startswith(digits))
 
 
@@ -272,7 +294,11 @@ def _is_fraction(speech: Speech, run: Run) -> bool:
     """Digits after "point", or a sum: "three point one four one five"."""
     before = speech.values[run.first - 1] if run.first else ""
     after = speech.values[run.last + 1] if run.last + 1 < len(speech.values) else ""
-    sums = before in {"plus", "minus", "times", "divided", "by"} and run.first > 1 and speech.atoms[run.first - 2].kind in {"digits", "quantity"}
+    sums = (
+        before in {"plus", "minus", "times", "divided", "by"}
+        and run.first > 1
+        and speech.atoms[run.first - 2].kind in {"digits", "quantity"}
+    )
     return before == "point" or sums or after in {"plus", "times", "divided"}
 
 

@@ -1,9 +1,9 @@
 """The decision itself: a pure function from what is known of a turn to where it is answered, with the reasons.
 
-Strategy: each step may end the matter or pass it on, in this order: privacy, mode, what the request is (class, difficulty, expected
-length), the forecasts (deadline, network, queues), the price. The middle step boils down to one number, the *pull* towards the cloud,
-and one threshold, which can be learned for a wanted share of cloud turns or set by hand. What each step found becomes a reason, in
-words; the runner-up is what would have been chosen next.
+Strategy: each step may end the matter or pass it on, in this order: privacy, mode, what the request is (class, difficulty,
+expected length), the forecasts (deadline, network, queues), the price. The middle step boils down to one number, the *pull*
+towards the cloud, and one threshold, which can be learned for a wanted share of cloud turns or set by hand. What each step
+found becomes a reason, in words; the runner-up is what would have been chosen next.
 """
 
 import math
@@ -66,10 +66,9 @@ class Forecast:
 
     Attributes:
         deadline_left_ms: until the first audio of the reply is due.
-        edge_first_ms, cloud_first_ms: to the first clause of each side's answer; the cloud's with the network. None: not reachable.
-        edge_queue: turns that wait for the edge model.
-        price_per_1k_tokens: of the cloud's output.
-        can_verify: the cloud can verify drafts of the edge model.
+        edge_first_ms, cloud_first_ms: to the first clause of each side's answer; the cloud's with the network. None: not
+        reachable. edge_queue: turns that wait for the edge model. price_per_1k_tokens: of the cloud's output. can_verify: the
+        cloud can verify drafts of the edge model.
     """
 
     deadline_left_ms: float = 300.0
@@ -99,7 +98,9 @@ class Choice:
     redact: bool = False
 
 
-def decide(verdict: Verdict, heads: Heads | None, stated_tokens: int | None, state: State, forecast: Forecast, policy: Policy) -> Choice:
+def decide(
+    verdict: Verdict, heads: Heads | None, stated_tokens: int | None, state: State, forecast: Forecast, policy: Policy
+) -> Choice:
     """Where the turn is answered. Pure; microseconds."""
     reasons: list[str] = []
     redact = verdict.treatment == "redact" or state.redacted
@@ -121,7 +122,7 @@ def decide(verdict: Verdict, heads: Heads | None, stated_tokens: int | None, sta
     reasons += moved
     wants: Route = "cloud" if pull >= policy.threshold else "edge"
     reasons.append(f"pull {pull:.2f} {'reaches' if wants == 'cloud' else 'is below'} {policy.threshold:.2f}")
-    route, runner_up, late = _in_time(wants, pull, forecast, policy)
+    route, runner_up, late = _in_time(wants, pull, forecast.cloud_first_ms, forecast, policy)
     reasons += late
     tokens = stated_tokens or heads.tokens
     price = tokens / 1000 * forecast.price_per_1k_tokens
@@ -145,13 +146,14 @@ def _privacy(verdict: Verdict, state: State) -> str | None:
 def cloud_pull(heads: Heads, stated_tokens: int | None, policy: Policy) -> float:
     """The pull towards the cloud, 0 to 1: the chance that the request is cloud-worthy, moved by difficulty and expected length.
 
-    Difficulty weighs only where the class asks for thinking: a weak model's trouble with exams says nothing of switching a lamp.
+    Difficulty weighs only where the class asks for thinking: a weak model's trouble with exams says nothing of switching a
+    lamp.
     """
     worthy = 1.0 - heads.edge_probability
     hard = worthy * max(-0.3, min(0.3, heads.gain))
     tokens = stated_tokens or heads.tokens
     long = 1.0 / (1.0 + (policy.long_tokens / max(tokens, 1)) ** 3)
-    return min(1.0, max(0.0, max(worthy + hard, long)))
+    return min(1.0, max(0.0, worthy + hard, long))
 
 
 def _why(heads: Heads, stated_tokens: int | None, policy: Policy) -> list[str]:
@@ -179,12 +181,11 @@ def _shifted(pull: float, state: State, forecast: Forecast) -> tuple[float, list
     return min(1.0, max(0.0, pull)), reasons
 
 
-def _in_time(wants: Route, pull: float, forecast: Forecast, policy: Policy) -> tuple[Route, Route, list[str]]:
+def _in_time(wants: Route, pull: float, cloud_ms: float, forecast: Forecast, policy: Policy) -> tuple[Route, Route, list[str]]:
     """The wanted route if its first clause is in time, else the best that is."""
-    assert forecast.cloud_first_ms is not None
     other: Route = "edge" if wants == "cloud" else "cloud"
     can_draft = policy.allow_speculative and forecast.can_verify
-    first_ms = {"edge": forecast.edge_first_ms * (1 + forecast.edge_queue), "cloud": forecast.cloud_first_ms}
+    first_ms = {"edge": forecast.edge_first_ms * (1 + forecast.edge_queue), "cloud": cloud_ms}
     left_ms = forecast.deadline_left_ms
     if first_ms[wants] <= left_ms:
         if can_draft and abs(pull - policy.threshold) < policy.margin:
@@ -198,7 +199,9 @@ def _in_time(wants: Route, pull: float, forecast: Forecast, policy: Policy) -> t
     return wants, other, [late, "worth being late for" if first_ms[other] <= left_ms else f"{other} would be late too"]
 
 
-def hand_over(route: Route, streamed_tokens: int, ended: bool, forecast: Forecast, policy: Policy, *, private: bool) -> str | None:
+def hand_over(
+    route: Route, streamed_tokens: int, ended: bool, forecast: Forecast, policy: Policy, *, private: bool
+) -> str | None:
     """Looked at again while an edge answer streams: the reason to let the cloud go on with it, or None."""
     if ended or route != "edge" or private or policy.mode != "hybrid" or forecast.cloud_first_ms is None:
         return None
@@ -207,20 +210,22 @@ def hand_over(route: Route, streamed_tokens: int, ended: bool, forecast: Forecas
     return f"the answer has reached {streamed_tokens} tokens and goes on"
 
 
-_STATED = re.compile(r"\b(\d[\d,]{0,5}|(?:[a-z]+[ -]){1,4}?)\s*[- ]?(words?|pages?|paragraphs?|sentences?|lines?)\b", re.IGNORECASE)
+_STATED = re.compile(
+    r"\b(\d[\d,]{0,5}|(?:[a-z]+[ -]){1,4}?)\s*[- ]?(words?|pages?|paragraphs?|sentences?|lines?)\b", re.IGNORECASE
+)
 _TOKENS_PER = {"word": 1.35, "page": 650.0, "paragraph": 120.0, "sentence": 25.0, "line": 12.0}
 _COUNTS = {
-    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "fifteen": 15, "twenty": 20,
-    "thirty": 30, "fifty": 50, "few": 3, "couple": 2,
+    "a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "few": 3, "couple": 2,
 }  # fmt: skip
 
 
 def stated_tokens(text: str) -> int | None:
     """The length that the words ask for ("in five hundred words", "two pages"), in tokens; None when they ask for none."""
     for match in _STATED.finditer(text[:2000]):
-        count = _count(match[1])
-        if count:
-            return min(20_000, round(count * _TOKENS_PER[match[2].lower().removesuffix("s")]))
+        count, unit = _count(match[1]), match[2].lower().removesuffix("s")
+        if count and not (unit in {"word", "line"} and count < 5):  # "what's a word for …"
+            return min(20_000, round(count * _TOKENS_PER[unit]))
     return None
 
 
@@ -249,7 +254,7 @@ def threshold_for_share(scores: Sequence[float], share: float) -> float:
 
 
 def threshold_for_quality(scores: Sequence[float], weak_ok: Sequence[bool], strong_ok: Sequence[bool], quality: float) -> float:
-    """The highest threshold whose share of right answers is at least ``quality`` (0 to 1); the lowest score when none reaches it."""
+    """The highest threshold whose share of right answers is at least ``quality`` (0 to 1), or the lowest score if none is."""
     order = sorted(range(len(scores)), key=lambda i: -scores[i])
     right = sum(weak_ok)
     if right >= quality * len(scores):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from voice.route.findings import Finding
 from voice.route.labels import Kind
 
-_PLACEHOLDER = re.compile(r"\[([A-Z_]+)[ _]?(\d+)\]")
+_PLACEHOLDER = re.compile(r"\[([A-Z]+(?:_[A-Z]+)*)[ _](\d+)\]")
 _LONGEST = 24
 
 
@@ -30,7 +30,7 @@ class Redactor:
         key = (kind, " ".join(value.lower().split()))
         if key not in self._by_value:
             count = 1 + sum(known is kind for known, _ in self._by_value)
-            name = f"[{kind.upper()}_{count}]"
+            name = f"[{kind.name}_{count}]"
             self._by_value[key] = name
             self._by_name[name] = value
         return self._by_value[key]

@@ -4,8 +4,8 @@
     decision = router.decide("what's the weather", forecast=Forecast(cloud_first_ms=220))
     decision.choice.route  # "edge"
 
-The gate always reads first, and nothing that fails after it can loosen what it found: an encoder that fails, an empty text or one too
-long to read all end on the edge, with the reason.
+The gate always reads first, and nothing that fails after it can loosen what it found: an encoder that fails, an empty text or
+one too long to read all end on the edge, with the reason.
 """
 
 import time
@@ -15,6 +15,7 @@ from pathlib import Path
 from voice.errors import ModelMissing
 from voice.route import gate, policy
 from voice.route.encoder import Encoder, Heads
+from voice.route.findings import Finding
 from voice.route.gate import Verdict, Watch
 from voice.route.policy import Choice, Forecast, Policy, State
 
@@ -64,22 +65,27 @@ class Decision:
             "gate": {
                 "treatment": self.verdict.treatment,
                 "settled": self.verdict.settled,
-                "findings": [
-                    {"kind": str(found.kind), "start": found.start, "end": found.end, "confidence": round(found.confidence, 3), "rule": found.rule}
-                    | ({} if text is None else {"text": text[found.start : found.end]})
-                    for found in self.verdict.findings
-                ],
+                "findings": [_finding(found, text) for found in self.verdict.findings],
             },
             "heads": None if heads is None else {
                 "task": str(heads.task),
                 "task_probability": round(heads.task_probability, 4),
                 "second": str(heads.second),
                 "edge_probability": round(heads.edge_probability, 4),
-                "difficulty": {"weak_ok": round(heads.weak_ok, 4), "strong_ok": round(heads.strong_ok, 4), "gain": round(heads.gain, 4)},
+                "difficulty": {
+                    "weak_ok": round(heads.weak_ok, 4), "strong_ok": round(heads.strong_ok, 4), "gain": round(heads.gain, 4),
+                },
                 "length": {"tokens": heads.tokens, "tokens_p90": heads.tokens_p90},
             },
             "ms": {"total": round(self.took_ms, 3), "gate": round(self.gate_ms, 3), "encoder": round(self.encoder_ms, 3)},
         }  # fmt: skip
+
+
+def _finding(found: Finding, text: str | None) -> dict[str, object]:
+    confidence = round(found.confidence, 3)
+    record: dict[str, object] = {"kind": str(found.kind), "start": found.start, "end": found.end, "confidence": confidence}
+    record["rule"] = found.rule
+    return record if text is None else {**record, "text": text[found.start : found.end]}
 
 
 class Router:
@@ -122,12 +128,18 @@ class Router:
         heads, failure = self._read(text)
         read = time.perf_counter()
         tags = heads.tags if heads is not None else None
-        verdict = watch.see(text, tags, final=final) if watch is not None else gate.check(text, self.policy.privacy, tags, final=final)
+        verdict = (
+            watch.see(text, tags, final=final)
+            if watch is not None
+            else gate.check(text, self.policy.privacy, tags, final=final)
+        )
         gated = time.perf_counter()
         if not any(c.isalnum() for c in text[: gate.MAX_CHARACTERS]):
             choice = Choice("edge", ("nothing was said",))
         else:
-            choice = policy.decide(verdict, heads, policy.stated_tokens(text), state or State(), forecast or Forecast(), self.policy)
+            choice = policy.decide(
+                verdict, heads, policy.stated_tokens(text), state or State(), forecast or Forecast(), self.policy
+            )
         took_ms = (time.perf_counter() - started) * 1000.0
         extra = (failure,) if failure else ()
         if took_ms > BUDGET_MS:
@@ -141,5 +153,5 @@ class Router:
             return None, None
         try:
             return self._encoder.read(text), None
-        except Exception as error:  # noqa: BLE001 - whatever onnxruntime raises: a turn is never lost to the router
+        except Exception as error:
             return None, f"the encoder failed: {error}"

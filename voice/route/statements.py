@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from voice.route.findings import Finding
 from voice.route.labels import Kind
 from voice.route.lexicon import (
-    BIRTH, CONDITION_PAIRS, CONDITIONS, CURRENCY, HEALTH_VERBS, MONEY_NOUNS, MONEY_STATES, MONEY_VERBS, MONTHS, NOT_A_NAME, ORDINALS, PERSON, QUESTIONS,
+    BIRTH,
+    CONDITION_PAIRS,
+    CONDITIONS,
+    CURRENCY,
+    HEALTH_VERBS,
+    MONEY_NOUNS,
+    MONEY_STATES,
+    MONEY_VERBS,
+    MONTHS,
+    NOT_A_NAME,
+    ORDINALS,
+    PERSON,
+    QUESTIONS,
 )  # fmt: skip
 from voice.route.normalise import Atom, Speech
 from voice.route.people import given_names
@@ -54,10 +66,17 @@ def _is_number(atom: Atom) -> bool:
 
 
 def _password(speech: Speech, i: int) -> Iterator[Finding]:
-    """ "my password is sunflower ninety nine"."""
+    """Like "my password is sunflower ninety nine"."""
     at = i + 2
-    if at < len(speech.atoms) and speech.atoms[at].kind != "mark" and speech.values[i + 1] in {"is", ":", "=", "was"} and speech.values[at] not in NOT_A_NAME:
-        yield Finding(Kind.SECRET, speech.atoms[at].start, speech.atoms[min(at + 3, len(speech.atoms) - 1)].end, 0.85, "password")
+    if (
+        at < len(speech.atoms)
+        and speech.atoms[at].kind != "mark"
+        and speech.values[i + 1] in {"is", ":", "=", "was"}
+        and speech.values[at] not in NOT_A_NAME
+    ):
+        yield Finding(
+            Kind.SECRET, speech.atoms[at].start, speech.atoms[min(at + 3, len(speech.atoms) - 1)].end, 0.85, "password"
+        )
 
 
 # --- dates -------------------------------------------------------------------------------------------------------------------
@@ -74,37 +93,58 @@ def _birth(speech: Speech, i: int) -> Iterator[Finding]:
         return
     last = None
     for j in range(i + 1, min(len(values), i + 14)):
-        if values[j] in {".", "?", "!"} and values[j] == "." and last is not None and atoms[j].end < len(speech.text) and speech.text[atoms[j].end] == " ":
+        if (
+            values[j] in {".", "?", "!"}
+            and values[j] == "."
+            and last is not None
+            and atoms[j].end < len(speech.text)
+            and speech.text[atoms[j].end] == " "
+        ):
             break
         if _date_part(atoms[j]):
             last = j
-        elif last is not None and j - last > 3:
-            break
-        elif last is None and j - i > 8:
+        elif (last is not None and j - last > 3) or (last is None and j - i > 8):
             break
     if last is not None:
         first = next(j for j in range(i + 1, last + 1) if _date_part(atoms[j]))
-        many = sum(len(atoms[j].value) if atoms[j].kind == "digits" else 2 for j in range(first, last + 1) if _date_part(atoms[j]))
+        many = sum(
+            len(atoms[j].value) if atoms[j].kind == "digits" else 2 for j in range(first, last + 1) if _date_part(atoms[j])
+        )
         if many >= 3 or clear:
             yield Finding(Kind.BIRTH_DATE, atoms[first].start, atoms[last].end, 0.9, "cue for a birth date")
         return
-    before = [j for j in range(max(0, i - 7), i) if atoms[j].value in MONTHS - {"may", "march"} or (atoms[j].value in MONTHS and j + 1 < i)]
-    if before and any(_is_number(atoms[j]) or atoms[j].value in ORDINALS for j in range(max(0, i - 7), i)) and "is" in values[before[0] : i]:
+    before = [
+        j
+        for j in range(max(0, i - 7), i)
+        if atoms[j].value in MONTHS - {"may", "march"} or (atoms[j].value in MONTHS and j + 1 < i)
+    ]
+    if (
+        before
+        and any(_is_number(atoms[j]) or atoms[j].value in ORDINALS for j in range(max(0, i - 7), i))
+        and "is" in values[before[0] : i]
+    ):
         yield Finding(Kind.BIRTH_DATE, atoms[before[0]].start, atoms[i].end, 0.8, "cue for a birth date")
 
 
 def _date_part(atom: Atom) -> bool:
-    return atom.kind == "digits" or atom.value in MONTHS or atom.value in ORDINALS or (atom.kind in {"quantity", "code"} and atom.value[:1].isdigit())
+    return (
+        atom.kind == "digits"
+        or atom.value in MONTHS
+        or atom.value in ORDINALS
+        or (atom.kind in {"quantity", "code"} and atom.value[:1].isdigit())
+    )
 
 
 # --- ages --------------------------------------------------------------------------------------------------------------------
 
 
 def _age(speech: Speech, i: int) -> Iterator[Finding]:
-    """ "34 years old", "a 34-year-old", "aged 34", "turned thirty"."""
+    """Like "34 years old", "a 34-year-old", "aged 34", "turned thirty"."""
     atoms, values = speech.atoms, speech.values
     span = range(max(0, i - 5), i) if values[i] == "old" else range(i + 1, min(len(values), i + 3))
-    number = next((j for j in span if _is_number(atoms[j]) and atoms[j].value.isdigit() and 0 < int(atoms[j].value[:4]) < 120), None)
+    number = next(
+        (j for j in span if _is_number(atoms[j]) and atoms[j].value.isdigit() and 0 < int(atoms[j].value[:4]) < 120), None
+    )
     if number is None or (values[i] == "old" and not {"year", "years"} & set(values[number:i])):
         return
     if _person(speech, number - 8, max(number, i)) is None and values[i] != "aged":
@@ -113,9 +153,13 @@ def _age(speech: Speech, i: int) -> Iterator[Finding]:
 
 
 def _bare_age(speech: Speech, i: int) -> Iterator[Finding]:
-    """ "i'm thirty four" and nothing after it that it could count."""
+    """Like "i'm thirty four" and nothing after it that it could count."""
     atoms, values = speech.atoms, speech.values
-    if i + 1 >= len(atoms) or not _is_number(atoms[i + 1]) or not (atoms[i + 1].value.isdigit() and 12 < int(atoms[i + 1].value[:4]) < 110):
+    if (
+        i + 1 >= len(atoms)
+        or not _is_number(atoms[i + 1])
+        or not (atoms[i + 1].value.isdigit() and 12 < int(atoms[i + 1].value[:4]) < 110)
+    ):
         return
     if i + 2 >= len(atoms) or values[i + 2] in {".", ",", "and", "!", "?", "now", "today", "but"}:
         yield Finding(Kind.AGE, atoms[i].start, atoms[i + 1].end, 0.7, "age")
@@ -134,8 +178,10 @@ def _health(speech: Speech, i: int) -> Iterator[Finding]:
         return  # a question about somebody famous
     if person < i and not (i - person <= 2) and not any(values[j] in HEALTH_VERBS for j in range(person, i)):
         return
-    if values[0] in {"can", "how", "what", "tell", "explain", "should", "is", "give"} and values[person] in {"i", "me", "we", "us", "you"} and not any(
-        values[j] in {"have", "had", "been", "am", "was", "my", "take", "taking"} for j in range(person, i)
+    if (
+        values[0] in {"can", "how", "what", "tell", "explain", "should", "is", "give"}
+        and values[person] in {"i", "me", "we", "us", "you"}
+        and not any(values[j] in {"have", "had", "been", "am", "was", "my", "take", "taking"} for j in range(person, i))
     ):
         return
     yield Finding(Kind.MEDICAL, atoms[person].start, atoms[i].end, 0.8, "health of a person")
@@ -155,7 +201,7 @@ def _money_at(speech: Speech, first: int, last: int, *, bare: bool = False) -> i
 
 
 def _money(speech: Speech, i: int) -> Iterator[Finding]:
-    """ "my salary is 48 thousand", "i owe the bank two thousand dollars", "i filed for bankruptcy"."""
+    """Like "my salary is 48 thousand", "i owe the bank two thousand dollars", "i filed for bankruptcy"."""
     values, atoms = speech.values, speech.atoms
     person = _person(speech, i - 5, i)
     if person is None or not _in_same_clause(speech, person, i):
@@ -171,11 +217,13 @@ def _money(speech: Speech, i: int) -> Iterator[Finding]:
     if amount is None and values[i] in MONEY_NOUNS:
         amount = _money_at(speech, i - 5, i - 1)
     if amount is not None:
-        yield Finding(Kind.FINANCIAL, atoms[min(person, amount)].start, _amount_end(speech, max(i, amount)), 0.8, "money of a person")
+        yield Finding(
+            Kind.FINANCIAL, atoms[min(person, amount)].start, _amount_end(speech, max(i, amount)), 0.8, "money of a person"
+        )
 
 
 def _holds(speech: Speech, i: int) -> Iterator[Finding]:
-    """ "i have five thousand dollars in my savings", "of debt", "on my account"."""
+    """Like "i have five thousand dollars in my savings", "of debt", "on my account"."""
     person, amount = _person(speech, i - 3, i), _money_at(speech, i + 1, i + 4)
     if person is None or amount is None:
         return
@@ -187,4 +235,8 @@ def _holds(speech: Speech, i: int) -> Iterator[Finding]:
 
 def _amount_end(speech: Speech, i: int) -> int:
     following = speech.atoms[i + 1] if i + 1 < len(speech.atoms) else None
-    return following.end if following is not None and (following.value in CURRENCY or following.value == "k") else speech.atoms[i].end
+    return (
+        following.end
+        if following is not None and (following.value in CURRENCY or following.value == "k")
+        else speech.atoms[i].end
+    )
