@@ -4,6 +4,7 @@ import argparse
 import json
 import random
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from tokenizers import Tokenizer
 
 from scripts.router.compress import Step, measure, plot, ship, table
 from scripts.router.dataset import Row, as_row, corpus, first_names, roughen
-from scripts.router.encoder import Encoder, Size, fewer_layers, from_minilm, narrower
+from scripts.router.encoder import Encoder, Size, fewer_layers, fewer_words, from_minilm, narrower
 from scripts.router.train import Targets, fit, say
 from scripts.router.vocabulary import prune
 
@@ -23,7 +24,7 @@ HIDDEN, WIDE, WORDS = 256, 1024, 12_000
 
 
 def run(given: argparse.Namespace) -> None:
-    """Teacher, distilled, pruned, int8: train, measure, ship."""
+    """Teacher, distilled, pruned, int8: train what is not kept, measure, ship."""
     if given.threads:
         torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
@@ -40,14 +41,19 @@ def run(given: argparse.Namespace) -> None:
     rows = [[as_row(e, full, names, PLACES, rng) for e in part] for part in passes]
     teacher = _kept(given.work / "teacher.pt", lambda: _teacher(folder, rows, given.seed))
     steps = [Step("teacher", teacher, full)]
-    says = _says(given.work / "says.pt", teacher, rows)
-    distilled = _kept(given.work / "distilled.pt", lambda: _distilled(teacher, rows, says, given.seed))
+    # asked only when a step is to be trained: it takes as long as a pass of training
+    says = cache(lambda: _says(given.work / "says.pt", teacher, rows))
+    distilled = _kept(given.work / "distilled.pt", lambda: _distilled(teacher, rows, says(), given.seed))
     steps.append(Step("distilled", distilled, full))
     small_json, keep = prune(folder / "tokenizer.json", (e.text for part in passes for e in part), WORDS)
     small = Tokenizer.from_str(small_json)
-    small_rows = [[as_row(e, small, names, PLACES, rng) for e in part] for part in passes]
-    pruned = _kept(given.work / "pruned.pt", lambda: _pruned(distilled, keep, small_rows, says, given.seed))
-    steps += [Step("pruned", pruned, small), Step("int8", pruned, small, quantised=True)]
+    last = fewer_words(distilled, keep)
+    steps.append(Step("pruned", last, small))
+    if given.narrow:
+        small_rows = [[as_row(e, small, names, PLACES, rng) for e in part] for part in passes]
+        last = _kept(given.work / "narrow.pt", lambda: _narrow(distilled, keep, small_rows, says(), given.seed))
+        steps.append(Step("narrow", last, small))
+    steps.append(Step("int8", last, small, quantised=True))
     measured = []
     for step in steps:
         measured.append(measure(step, texts))
@@ -104,7 +110,7 @@ def _distilled(teacher: Encoder, rows: list[list[Row]], says: list[Targets], see
     return model
 
 
-def _pruned(distilled: Encoder, keep: list[int], rows: list[list[Row]], says: list[Targets], seed: int) -> Encoder:
+def _narrow(distilled: Encoder, keep: list[int], rows: list[list[Row]], says: list[Targets], seed: int) -> Encoder:
     model = narrower(distilled, keep, (0, 1), HIDDEN, WIDE)
     torch.manual_seed(seed)
     proj = torch.nn.Parameter(torch.nn.init.orthogonal_(torch.empty(HIDDEN, distilled.size.hidden)))

@@ -18,6 +18,7 @@ _CUES = frozenset(
 )
 GIVEN_NAME = "given name"
 UNKNOWN_NAME = "cue for a name, no known name"
+_DEEDS = frozenset("is has said says will would and lives works called wants told likes just needs".split())
 _BELONGINGS = frozenset(
     "phone number address birthday email house place apartment wife husband son daughter mother father card account".split()
 )
@@ -27,6 +28,12 @@ _BELONGINGS = frozenset(
 def given_names() -> frozenset[str]:
     """Given names of a dozen countries, lower case, without those that are common words."""
     return frozenset((files("voice.route") / "data" / "given_names.txt").read_text(encoding="utf-8").split())
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Words that are written in lower case in everyday questions and exams: hardly ever a name."""
+    return frozenset((files("voice.route") / "data" / "common_words.txt").read_text(encoding="utf-8").split())
 
 
 def find(speech: Speech) -> Iterator[Finding]:
@@ -39,6 +46,8 @@ def find(speech: Speech) -> Iterator[Finding]:
             yield from _after_title(speech, i)
         elif value in {"speaking", "calling"}:
             yield from _before(speech, i, names)
+        elif value in RELATIVES:
+            yield from _after_relative(speech, i)
         if atom.kind == "word" and value.removesuffix("'s") in names:
             yield Finding(Kind.NAME, atom.start, _surname_end(speech, i), _acquainted(speech, i), GIVEN_NAME)
         elif atom.kind == "letter":
@@ -63,7 +72,18 @@ def _acquainted(speech: Speech, i: int) -> float:
     after = speech.values[i + 1 : i + 4]
     if owns and any(value in _BELONGINGS for value in after):
         return 0.75
+    if i == 0 and after and after[0] in _DEEDS:
+        return 0.65
     return 0.45
+
+
+def _after_relative(speech: Speech, i: int) -> Iterator[Finding]:
+    """A word behind "my kid" that is no word of the language, as in "my kid tadzio"."""
+    if not i or i + 1 >= len(speech.atoms) or speech.values[i - 1] not in {"my", "our", "his", "her", "their", "best", "little"}:
+        return
+    atom = speech.atoms[i + 1]
+    if atom.kind == "word" and atom.value.removesuffix("'s") not in common_words() and atom.value not in NOT_A_NAME:
+        yield Finding(Kind.NAME, atom.start, _surname_end(speech, i + 1), 0.7, "relative")
 
 
 def _spelled(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:
@@ -126,7 +146,7 @@ def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Findin
         sure, must_know = 0.8, True
     if sure and (end := _name_end(speech, at, names, must_know=must_know)) is not None:
         at = _skip_fillers(values, at)
-        known = values[at] in names or _capitalised(speech, at) or speech.atoms[at].kind == "letter"
+        known = values[at] in names or values[at] not in common_words() or _capitalised(speech, at) or speech.atoms[at].kind == "letter"
         yield Finding(Kind.NAME, speech.atoms[at].start, end, sure, "cue for a name" if known else UNKNOWN_NAME)
 
 
