@@ -62,6 +62,7 @@ class Attempt:
 
     Args:
         on_transcript: called once with the final transcript (empty when nothing was said).
+        on_audio: called once when the first audio is there.
 
     Attributes:
         parts: the reply, clause by clause; closed when it is complete or failed.
@@ -71,7 +72,14 @@ class Attempt:
         failure: what went wrong, if anything did.
     """
 
-    def __init__(self, stages: Stages, request: Request, trace: TurnTrace, on_transcript: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        request: Request,
+        trace: TurnTrace,
+        on_transcript: Callable[[str], None],
+        on_audio: Callable[[], None],
+    ) -> None:
         self.parts: Channel[ReplyPart] = Channel(16, WhenFull.BLOCK, name="reply audio")
         self.transcript: str | None = None
         self.reply = ""
@@ -81,9 +89,11 @@ class Attempt:
         self._request = request
         self._trace = trace
         self._on_transcript = on_transcript
+        self._on_audio = on_audio
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
+        self._heard = False
 
     async def run(self) -> None:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
@@ -170,6 +180,9 @@ class Attempt:
                     self._speaking.set()
                     await self.parts.put(ClauseBegun(clause))
                 await self.parts.put(chunk)
+                if not self._heard:
+                    self._heard = True
+                    self._on_audio()
 
     def _mark(self, mark: Mark) -> None:
         """Note the first time that a stage ended, and let the forecasts learn from it."""

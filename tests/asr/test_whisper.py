@@ -152,7 +152,7 @@ async def test_short_context_is_faster_than_padding(recognizer: WhisperRecognize
 
 
 @pytest.mark.real
-async def test_speech_that_is_cut_is_heard_to_go_on(recognizer: WhisperRecognizer) -> None:
+async def test_speech_that_is_cut_is_heard_to_break_off(recognizer: WhisperRecognizer) -> None:
     ended: list[float] = []
     cut: list[float] = []
     for one in store_samples()[:6]:
@@ -161,8 +161,8 @@ async def test_speech_that_is_cut_is_heard_to_go_on(recognizer: WhisperRecognize
             assert heard.trails_off is not None
             assert heard.breaks_off is not None
             assert 0 <= heard.trails_off + heard.breaks_off <= 1
-            chances.append(heard.trails_off + heard.breaks_off)
-    assert np.median(cut) > 3 * np.median(ended)
+            chances.append(heard.breaks_off)
+    assert np.median(cut) > 5 * np.median(ended)
 
 
 @pytest.mark.real

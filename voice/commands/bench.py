@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, run, settings
+from voice.commands.common import console, options, run, settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,7 +44,6 @@ async def _latency(
     from voice.bench import latency as bench
     from voice.bench.report import write_json
     from voice.bench.server import own_server, server_at
-    from voice.commands.common import options
 
     settings(context)
     people = console()
@@ -66,6 +65,73 @@ def asr(context: typer.Context, *, json: Json = None, manifest: Manifest = None,
     from voice.bench.asr import bench_asr
 
     bench_asr(manifest, json, config=settings(context).asr, limit=limit)
+
+
+@app.command(epilog="voice bench endpoint --limit 20 --json endpoint.json")
+def endpoint(
+    context: typer.Context, *, json: Json = None, manifest: Manifest = None, limit: Limit = 20, seed: Seed = 1
+) -> None:
+    """The end-of-turn model on every true end and every pause: the curve of latency against cut-offs, and its calibration."""
+    run(_endpoint(context, json, (manifest, limit, seed)))
+
+
+async def _endpoint(context: typer.Context, json: Path | None, chosen: tuple[Path | None, int | None, int]) -> None:
+    import asyncio
+
+    from voice.bench import endpoint as bench
+    from voice.bench.report import write_json
+    from voice.engines import Engines
+
+    config, people = settings(context), console()
+    manifest, limit, seed = chosen
+    with people.status("loading the models …"):
+        engines = await asyncio.to_thread(Engines.load, config)
+    try:
+        with progress_bar() as bar:
+            tasks = {}
+
+            def progress(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bar.add_task(stage, total=total)
+                bar.update(tasks[stage], completed=done)
+
+            found = await bench.run(engines, config, manifest=manifest, limit=limit, seed=seed, progress=progress)
+    finally:
+        engines.close()
+    bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
+        bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(epilog="voice bench bargein --limit 10 --json bargein.json")
+def bargein(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    limit: Limit = 10,
+    seed: Seed = 1,
+    url: Annotated[str | None, typer.Option(help="Measure a server that runs on this machine already.")] = None,
+) -> None:
+    """How soon real speech stops a reply, and how often echo and noise stop it wrongly."""
+    run(_bargein(context, json, (limit, seed), url))
+
+
+async def _bargein(context: typer.Context, json: Path | None, chosen: tuple[int | None, int], url: str | None) -> None:
+    from voice.bench import bargein as bench
+    from voice.bench.report import write_json
+    from voice.bench.server import own_server, server_at
+
+    settings(context)
+    limit, seed = chosen
+    with server_at(url) if url else own_server(options(context).arguments()) as server, progress_bar() as bar:
+        task = bar.add_task("talking over replies")
+        found = await bench.measure(
+            server, limit=limit, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    bench.show(found, console())
+    if json is not None:
+        write_json(json, found)
 
 
 @app.command(epilog="voice bench tts --json tts.json")

@@ -36,6 +36,8 @@ from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
+LAST_LOOK_MS = 70.0
+"""Two windows of the detector."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 OVERLAP_WORDS_EVERY_MS = 320.0
@@ -287,14 +289,15 @@ class Conversation:
             Request(self._history.messages(), look.words if look is not None else turn.typed or ""),
             trace,
             lambda text: self._on_transcript(turn, text),
+            lambda: None if turn.pause is None else turn.pause.ready(),
         )
         if look is None:
             self._start_for(turn, turn.attempt.run(), "reply")
             return
-        turn.pause = Pause(speech_end_s, self._config.turn, self._on(Input.END_OF_TURN), self._on(Input.NOTHING_SAID))
-        self._start_for(turn, self._answer(turn.attempt), "reply")
+        turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
+        self._start_for(turn, self._answer(turn.attempt, turn.pause), "reply")
         self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
-        self._start_for(turn, self._weigh_words(turn.pause, look), "words")
+        self._start_for(turn, turn.pause.weigh_words(look.words), "words")
 
     def _stages(self) -> Stages:
         return Stages(
@@ -306,21 +309,26 @@ class Conversation:
             max_reply_tokens=self._config.llm.max_reply_tokens,
         )
 
-    async def _answer(self, attempt: Attempt) -> None:
+    async def _answer(self, attempt: Attempt, pause: Pause) -> None:
         await attempt.run()
+        if not pause.doubted:
+            pause.ready()  # also where there is nothing to hear
         if attempt.failure is not None and attempt.transcript is None:
             self._happened(Input.END_OF_TURN)  # recognition failed: there is no evidence to wait for
+
+    def _end_turn(self) -> None:
+        """Commit, unless the level has just risen: then the detector first says whether that is speech."""
+        turn = self._turn
+        if turn is not None and turn.pause is not None and self._ear.quiet_since is None and not turn.pause.doubted:
+            turn.pause.doubt(LAST_LOOK_MS)
+        else:
+            self._happened(Input.END_OF_TURN)
 
     async def _weigh_melody(self, turn: Turn, pause: Pause, look: Look) -> None:
         melody = await asyncio.shield(look.melody)
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())
             pause.learn_melody(melody)
-
-    async def _weigh_words(self, pause: Pause, look: Look) -> None:
-        heard = await asyncio.shield(look.words)
-        if heard is not None:
-            pause.learn_words(heard)
 
     def _on_transcript(self, turn: Turn, text: str) -> None:
         if turn.committed:
@@ -392,9 +400,8 @@ class Conversation:
 
     def _clear_audio(self, turn: Turn) -> None:
         turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
-        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
         turn.cancel_tasks()
-        self._emit(out.AudioCleared(turn.number, heard))
+        self._emit(out.AudioCleared(turn.number, turn.heard(self._clock.now_s())))
 
     def _mouth(self, turn: Turn) -> Mouth:
         if turn.mouth is None:
@@ -414,24 +421,10 @@ class Conversation:
         turn.looks.cancel()
         if reason == "nothing_said":
             self._ear.tracker.close()
-        attempt = turn.attempt
-        said = (attempt.transcript if attempt is not None else None) or turn.typed or ""
-        heard = "" if turn.mouth is None else turn.mouth.playback.heard(self._clock.now_s())
-        if turn.committed and said:
-            self._history.add(said, heard)
-        record = turn.trace.record(
-            end_reason=reason,
-            tier="edge",
-            typed=turn.typed is not None,
-            user_text=said,
-            reply_text=attempt.reply if attempt is not None else "",
-            heard_text=heard,
-            takebacks=turn.takebacks,
-            reopenings=turn.reopenings,
-            reply_tokens=attempt.tokens if attempt is not None else 0,
-            wasted_tokens=turn.wasted_tokens,
-            error=None if attempt is None or attempt.failure is None else str(attempt.failure),
-        )
+        heard = turn.heard(self._clock.now_s())
+        if turn.committed and turn.said:
+            self._history.add(turn.said, heard)
+        record = turn.record(reason, heard)
         if self._trace is not None:
             self._trace.write(record)
         self._emit(out.ReplyEnded(turn.number, reason))

@@ -1,4 +1,8 @@
-"""One pause of the user's: gathers the evidence and fires when the turn is over."""
+"""One pause of the user's: gathers the evidence and fires when the turn is over and the reply can be heard.
+
+Strategy: a turn that is over is committed only when the reply's first audio is there. Until then nothing is lost by waiting,
+and a user who goes on takes it back without having heard a thing.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -28,17 +32,42 @@ class Pause:
         self._on_end = on_end
         self._on_nothing = on_nothing
         self._timer: asyncio.TimerHandle | None = None
+        self._ready = False
+        self._doubted = False
         self._set_timer()
+
+    def ready(self) -> None:
+        """The reply's first audio is there (or there will be none)."""
+        self._ready = True
+        self._set_timer()
+
+    @property
+    def doubted(self) -> bool:
+        """Whether :meth:`doubt` was called."""
+        return self._doubted
+
+    def doubt(self, ms: float) -> None:
+        """Do not fire before ``ms`` from now."""
+        self._doubted = True
+        self.cancel()
+        self._timer = asyncio.get_running_loop().call_later(ms / 1000, self._on_end)
 
     def learn_melody(self, probability: float) -> None:
         """The sound's own probability of being finished is known."""
         self.evidence = replace(self.evidence, melody=probability)
         self._set_timer()
 
-    def learn_words(self, heard: Transcript) -> None:
-        """What was said is known."""
-        self.evidence = replace(self.evidence, transcript=heard.text, trails_off=heard.trails_off, breaks_off=heard.breaks_off)
-        self._set_timer()
+    async def weigh_words(self, words: "asyncio.Task[Transcript | None]") -> None:
+        """Take what was said as evidence, once it is known. Cancelling this does not cancel ``words``."""
+        heard = await asyncio.shield(words)
+        if heard is not None:
+            self.evidence = replace(
+                self.evidence,
+                transcript=heard.text,
+                trails_off=heard.trails_off,
+                breaks_off=heard.breaks_off,
+            )
+            self._set_timer()
 
     def probability(self, now_s: float) -> float:
         """The probability, now, that the user has finished."""
@@ -51,9 +80,13 @@ class Pause:
             self._timer = None
 
     def _set_timer(self) -> None:
+        if self._doubted:
+            return
         self.cancel()
         nothing = self.evidence.transcript == ""
         needed_ms = NOTHING_SAID_MS if nothing else silence_needed_ms(self.evidence, self._config.commit_probability)
+        if not self._ready and not nothing:
+            needed_ms = self._config.max_silence_ms
         at_s = self.since_s + min(needed_ms, self._config.max_silence_ms) / 1000
         fire = self._on_nothing if nothing else self._on_end
         self._timer = asyncio.get_running_loop().call_at(at_s, fire)

@@ -2,7 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
+from voice.events import ReplyEnd
 from voice.pipeline import Attempt
 from voice.session.looks import Looks
 from voice.session.mouth import Mouth
@@ -45,3 +47,29 @@ class Turn:
         if self.pause is not None:
             self.pause.cancel()
             self.pause = None
+
+    @property
+    def said(self) -> str:
+        """What the user said or typed, as far as it is known."""
+        return (self.attempt.transcript if self.attempt is not None else None) or self.typed or ""
+
+    def heard(self, now_s: float) -> str:
+        """The part of the reply that the user has heard."""
+        return "" if self.mouth is None else self.mouth.playback.heard(now_s)
+
+    def record(self, reason: ReplyEnd, heard: str) -> dict[str, Any]:
+        """The turn's line of the log."""
+        attempt = self.attempt
+        return self.trace.record(
+            end_reason=reason,
+            tier="edge",
+            typed=self.typed is not None,
+            user_text=self.said,
+            reply_text=attempt.reply if attempt is not None else "",
+            heard_text=heard,
+            takebacks=self.takebacks,
+            reopenings=self.reopenings,
+            reply_tokens=attempt.tokens if attempt is not None else 0,
+            wasted_tokens=self.wasted_tokens,
+            error=None if attempt is None or attempt.failure is None else str(attempt.failure),
+        )
