@@ -79,7 +79,11 @@ def _acquainted(speech: Speech, i: int) -> float:
 
 def _after_relative(speech: Speech, i: int) -> Iterator[Finding]:
     """A word behind "my kid" that is no word of the language, as in "my kid tadzio"."""
-    if not i or i + 1 >= len(speech.atoms) or speech.values[i - 1] not in {"my", "our", "his", "her", "their", "best", "little"}:
+    if (
+        not i
+        or i + 1 >= len(speech.atoms)
+        or speech.values[i - 1] not in {"my", "our", "his", "her", "their", "best", "little"}
+    ):
         return
     atom = speech.atoms[i + 1]
     if atom.kind == "word" and atom.value.removesuffix("'s") not in common_words() and atom.value not in NOT_A_NAME:
@@ -146,7 +150,12 @@ def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Findin
         sure, must_know = 0.8, True
     if sure and (end := _name_end(speech, at, names, must_know=must_know)) is not None:
         at = _skip_fillers(values, at)
-        known = values[at] in names or values[at] not in common_words() or _capitalised(speech, at) or speech.atoms[at].kind == "letter"
+        known = (
+            values[at] in names
+            or values[at] not in common_words()
+            or _capitalised(speech, at)
+            or speech.atoms[at].kind == "letter"
+        )
         yield Finding(Kind.NAME, speech.atoms[at].start, end, sure, "cue for a name" if known else UNKNOWN_NAME)
 
 
