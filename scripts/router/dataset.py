@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from scripts.router import phrases, private
+from scripts.router import phrases, private, titles
 from voice.bench import route_taxonomy as taxonomy
 from voice.bench import spoken
 from voice.bench.route_examples import Example, Span, labelled, pii_written, split, weak_strong
@@ -62,7 +62,7 @@ def key(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
 
 
-def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, private_count: int = 10_000) -> Corpus:
+def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, titles_count: int = 5000, private_count: int = 10_000) -> Corpus:
     """Everything from the folder ``data`` and the generators."""
     rng = random.Random(seed)
     tests = {source: list(labelled(data, source)) for source in sorted(taxonomy.HELD_OUT)}
@@ -75,6 +75,7 @@ def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, private_coun
         in_domain += test
     made = {text: Example(text=text, source="phrases", task=task) for text, task in phrases.generate(phrases_per_class, rng)}
     train += made.values()
+    train += [Example(text=text, source="titles", task=task) for text, task in titles.generate(titles_count, rng)]
     learn_difficulty, test_difficulty = weak_strong(data)
     train += learn_difficulty
     learn_written, test_written = pii_written(data)

@@ -118,14 +118,6 @@ def fewer_layers(model: Encoder, keep: tuple[int, ...]) -> Encoder:
     return small
 
 
-def fewer_words(model: Encoder, keep: list[int]) -> Encoder:
-    """A copy with only the word vectors ``keep``, in that order. Other words fall into smaller pieces; nothing else changes."""
-    s = model.size
-    small = Encoder(Size(s.layers, s.hidden, s.wide, len(keep), s.places))
-    small.load_state_dict({**model.state_dict(), "words.weight": model.state_dict()["words.weight"][keep]})
-    return small.eval()
-
-
 @torch.no_grad()
 def narrower(model: Encoder, keep_tokens: list[int], keep_layers: tuple[int, ...], hidden: int, wide: int) -> Encoder:
     """A copy with fewer tokens, layers, dimensions and inner neurons.

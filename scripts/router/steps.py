@@ -12,15 +12,16 @@ from tokenizers import Tokenizer
 
 from scripts.router.compress import Step, measure, plot, ship, table
 from scripts.router.dataset import Row, as_row, corpus, first_names, roughen
-from scripts.router.encoder import Encoder, Size, fewer_layers, fewer_words, from_minilm, narrower
+from scripts.router.encoder import Encoder, Size, fewer_layers, from_minilm, narrower
 from scripts.router.train import Targets, fit, say
 from scripts.router.vocabulary import prune
+from voice.route.people import given_names
 
 PLACES = 96
 FROZEN_LAYERS = 2
 """Of the teacher: the embeddings and the first layers keep what they learnt from a billion sentence pairs."""
 DISTILLED_LAYERS = (0, 4)
-HIDDEN, WIDE, WORDS = 256, 1024, 12_000
+HIDDEN, WIDE, WORDS = 256, 512, 20_000
 
 
 def run(given: argparse.Namespace) -> None:
@@ -33,27 +34,25 @@ def run(given: argparse.Namespace) -> None:
     texts = corpus(given.data, given.seed)
     print(f"{len(texts.train)} texts to train on; tests: { ({name: len(t) for name, t in texts.tests.items()}) }", flush=True)
     rng = random.Random(given.seed)
-    passes = [[roughen(example, rng) for example in texts.train] for _ in range(2)]
-    names = first_names()
+    # the teacher sees the first two passes; the last student also what another draw of the texts and grammars gives
+    more = corpus(given.data, given.seed + 1).train
+    passes = [[roughen(example, rng) for example in examples] for examples in (texts.train, texts.train, more, more)]
+    names = first_names() | given_names()
     full = Tokenizer.from_file(str(folder / "tokenizer.json"))
     full.no_truncation()
     full.no_padding()
     rows = [[as_row(e, full, names, PLACES, rng) for e in part] for part in passes]
-    teacher = _kept(given.work / "teacher.pt", lambda: _teacher(folder, rows, given.seed))
+    teacher = _kept(given.work / "teacher.pt", lambda: _teacher(folder, rows[:2], given.seed))
     steps = [Step("teacher", teacher, full)]
     # asked only when a step is to be trained: it takes as long as a pass of training
     says = cache(lambda: _says(given.work / "says.pt", teacher, rows))
-    distilled = _kept(given.work / "distilled.pt", lambda: _distilled(teacher, rows, says(), given.seed))
+    distilled = _kept(given.work / "distilled.pt", lambda: _distilled(teacher, rows[:2], says()[:2], given.seed))
     steps.append(Step("distilled", distilled, full))
     small_json, keep = prune(folder / "tokenizer.json", (e.text for part in passes for e in part), WORDS)
     small = Tokenizer.from_str(small_json)
-    last = fewer_words(distilled, keep)
-    steps.append(Step("pruned", last, small))
-    if given.narrow:
-        small_rows = [[as_row(e, small, names, PLACES, rng) for e in part] for part in passes]
-        last = _kept(given.work / "narrow.pt", lambda: _narrow(distilled, keep, small_rows, says(), given.seed))
-        steps.append(Step("narrow", last, small))
-    steps.append(Step("int8", last, small, quantised=True))
+    small_rows = [[as_row(e, small, names, PLACES, rng) for e in part] for part in passes]
+    pruned = _kept(given.work / "pruned.pt", lambda: _pruned(distilled, keep, small_rows, says(), given.seed))
+    steps += [Step("pruned", pruned, small), Step("int8", pruned, small, quantised=True)]
     measured = []
     for step in steps:
         measured.append(measure(step, texts))
@@ -110,10 +109,10 @@ def _distilled(teacher: Encoder, rows: list[list[Row]], says: list[Targets], see
     return model
 
 
-def _narrow(distilled: Encoder, keep: list[int], rows: list[list[Row]], says: list[Targets], seed: int) -> Encoder:
+def _pruned(distilled: Encoder, keep: list[int], rows: list[list[Row]], says: list[Targets], seed: int) -> Encoder:
     model = narrower(distilled, keep, (0, 1), HIDDEN, WIDE)
     torch.manual_seed(seed)
     proj = torch.nn.Parameter(torch.nn.init.orthogonal_(torch.empty(HIDDEN, distilled.size.hidden)))
-    order = [0, 1, 0, 1, 0]
+    order = [0, 2, 1, 3] * 2
     fit(model, [rows[i] for i in order], rate=1e-3, seed=seed, says=[says[i] for i in order], proj=proj)
     return model
