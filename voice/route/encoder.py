@@ -27,6 +27,10 @@ MAX_CHARACTERS = 2000
 """More of a text is not read by the encoder: 96 tokens fit into it."""
 
 
+LEAST_HIDDEN = 0.25
+"""A piece of a word that is private with less probability than this has no tag."""
+
+
 def clip_ids(ids: Sequence[T], places: int) -> list[T]:
     """At most ``places`` of ``ids``: the first two thirds and the last third."""
     if len(ids) <= places:
@@ -37,7 +41,7 @@ def clip_ids(ids: Sequence[T], places: int) -> list[T]:
 
 @dataclass(frozen=True, slots=True)
 class TaggedSpan:
-    """Neighbouring words with the same tag: characters ``start`` to ``end`` of the text, and the mean probability."""
+    """Neighbouring words with the same tag: characters ``start`` to ``end``, and the highest probability in them."""
 
     tag: str
     start: int
@@ -125,23 +129,30 @@ class Encoder:
 
 
 def _spans(logits: npt.NDArray[np.float32], places: list[tuple[int | None, tuple[int, int]]]) -> tuple[TaggedSpan, ...]:
-    """Runs of words whose likeliest tag is the same and not "none". A word has the tag of its surest piece."""
+    """Runs of whole words with the same tag. A word has the tag of its surest piece."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     probability = shifted / shifted.sum(axis=1, keepdims=True)
     hidden = 1.0 - probability[:, 0]
-    if hidden.max(initial=0.0) < 0.25:
+    if hidden.max(initial=0.0) < LEAST_HIDDEN:
         return ()
-    spans: list[list[Any]] = []  # [tag, start, end, probabilities]
+    words: dict[int, list[Any]] = {}  # word → [tag, start, end, probability]
     for at, (word, (start, end)) in enumerate(places):
-        if word is None or hidden[at] < 0.25:
+        if word is None:
             continue
-        tag = int(probability[at, 1:].argmax()) + 1
-        if spans and spans[-1][0] == tag and spans[-1][4] >= at - 1:
-            spans[-1][2], spans[-1][4] = end, at
-            spans[-1][3].append(float(hidden[at]))
+        sure = float(hidden[at])
+        found = words.setdefault(word, [0, start, end, 0.0])
+        found[1], found[2] = min(found[1], start), max(found[2], end)
+        if sure >= LEAST_HIDDEN and sure > found[3]:
+            found[0], found[3] = int(probability[at, 1:].argmax()) + 1, sure
+    spans: list[list[Any]] = []  # [tag, start, end, probability, last word]
+    for word, (tag, start, end, sure) in words.items():
+        if not tag:
+            continue
+        if spans and spans[-1][0] == tag and spans[-1][4] == word - 1:
+            spans[-1][2:] = [end, max(spans[-1][3], sure), word]
         else:
-            spans.append([tag, start, end, [float(hidden[at])], at])
-    return tuple(TaggedSpan(TAGS[tag], start, end, max(found)) for tag, start, end, found, _ in spans)
+            spans.append([tag, start, end, sure, word])
+    return tuple(TaggedSpan(TAGS[tag], start, end, sure) for tag, start, end, sure, _ in spans)
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

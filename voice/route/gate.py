@@ -12,7 +12,7 @@ it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from voice.route import emails, normalise, numbers, people, places, statements
@@ -21,24 +21,18 @@ from voice.route.findings import Finding, merged
 from voice.route.labels import Kind
 from voice.route.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
 from voice.route.normalise import Speech
+from voice.route.votes import THRESHOLD, weighed
 
 Treatment = Literal["edge", "redact", "allow"]
 """What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
 
 RULES = (numbers, people, emails, places, statements)
-THRESHOLD = 0.6
-"""A finding below this is dropped."""
 MAX_CHARACTERS = 6000
 """A longer text is not read: it is taken for private."""
 HELD_WORDS = 8
 """The last words of a partial transcript that are never settled: a name before "at gmail dot com" is not yet one."""
 HELD_AFTER_CUE = 16
 """Within so many words behind a cue ("my card number is") nothing is settled."""
-
-TAG_KIND = {
-    "name": Kind.NAME, "address": Kind.ADDRESS, "email": Kind.EMAIL, "number": Kind.DIGITS, "birth_date": Kind.BIRTH_DATE,
-    "medical": Kind.MEDICAL, "financial": Kind.FINANCIAL,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None 
         return Verdict((), "edge", 0, too_long=True)
     speech = normalise.read(text)
     suspected = [found for rules in RULES for found in rules.find(speech)]
-    findings = merged(found for found in _weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
+    findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
     treatment = strictest(policy.of(found.kind) for found in findings)
     return Verdict(findings, treatment, len(text) if final else _settled(speech, findings))
 
@@ -84,46 +78,6 @@ def strictest(treatments: Iterable[Treatment]) -> Treatment:
     """Of several treatments the one that lets the least out; "allow" of none."""
     found = set(treatments)
     return "edge" if "edge" in found else "redact" if "redact" in found else "allow"
-
-
-def _weighed(suspected: list[Finding], tags: tuple[TaggedSpan, ...] | None, speech: Speech) -> list[Finding]:
-    """The rules' findings with the tag head's vote, and the tag head's own. Without a tag head the rules stand alone."""
-    if tags is None:
-        return suspected
-    weighed = [voted for found in suspected if (voted := _voted(found, tags)) is not None]
-    for tag in tags:
-        kind, confidence = TAG_KIND[tag.tag], tag.probability
-        inside = speech.text[tag.start : tag.end]
-        if kind is Kind.DIGITS:
-            if not any(c.isdigit() for c in inside) and len(inside.split()) < 3:
-                continue
-            confidence -= TAG_DISCOUNT[
-                "number"
-            ]  # the rules know numbers better: they alone see checksums and what a number counts
-        elif kind is Kind.EMAIL and "@" not in inside and not {"at", "dot"} & set(inside.lower().split()):
-            continue
-        else:
-            confidence -= TAG_DISCOUNT["other"]
-        weighed.append(Finding(kind, tag.start, tag.end, confidence, "tags"))
-    return weighed
-
-
-def _voted(found: Finding, tags: tuple[TaggedSpan, ...]) -> Finding | None:
-    """A rule's finding after the tag head's vote on the same characters."""
-    votes = [tag.probability for tag in tags if tag.start < found.end and found.start < tag.end]
-    if found.rule == people.GIVEN_NAME:
-        return replace(found, confidence=_combined(found.confidence, max(votes, default=0.0)))
-    if found.rule == people.UNKNOWN_NAME and not votes:
-        return None  # "my name is hard to spell"
-    return found
-
-
-TAG_DISCOUNT = {"number": 0.25, "other": 0.1}
-
-
-def _combined(rule: float, vote: float) -> float:
-    """A given name of somebody known (0.75) stands; alone (0.45) it needs the tag head, which needs less with it."""
-    return rule if rule >= THRESHOLD else min(0.95, rule + vote * 0.5)
 
 
 def _settled(speech: Speech, findings: tuple[Finding, ...]) -> int:

@@ -120,6 +120,23 @@ STREETS = _set(
     "highway hwy straße strasse str platz allee weg gasse quay wharf turnpike crossing run rd. ave. st."
 )
 STREETS_FIRST = _set("rue via calle avenida piazza plaza rua viale corso boulevard chemin carrer strada ulica")
+STREET_ENDS = (
+    "straat",
+    "straße",
+    "strasse",
+    "gasse",
+    "allee",
+    "platz",
+    "vej",
+    "gade",
+    "gatan",
+    "gata",
+    "vägen",
+    "laan",
+    "katu",
+    "utca",
+)
+"""A longer word that ends so is a street: "kalverstraat"."""
 DWELLINGS = _set("apartment apt flat unit suite ste")
 
 DELIVERY = _set(
@@ -155,7 +172,8 @@ CONDITIONS = _set(
     "pacemaker transplant stent cholesterol incontinence menopause hemorrhoids insulin metformin prozac xanax lithium "
     "ritalin oxycodone warfarin lisinopril zoloft methadone adderall antidepressants antidepressant antipsychotics "
     "statins prednisone viagra valium morphine fentanyl tramadol lexapro antibiotics ozempic sertraline citalopram "
-    "ibuprofen-allergy penicillin chemo rehab psychiatrist therapist psychologist oncologist antiretrovirals prep"
+    "ibuprofen-allergy penicillin chemo rehab psychiatrist therapist psychologist oncologist antiretrovirals prep "
+    "surgery hospitalized hospitalised hospice bmi"
 )
 CONDITION_PAIRS = frozenset(
     tuple(pair.split()) for pair in (

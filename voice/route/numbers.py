@@ -13,6 +13,7 @@ from typing import Literal
 
 import phonenumbers
 import stdnum.iban
+import stdnum.isbn
 import stdnum.luhn
 import stdnum.us.ssn
 from stdnum.exceptions import ValidationError
@@ -24,8 +25,10 @@ from voice.route.normalise import Atom, Speech
 
 CLOSED_DIGITS = 7
 """A run of at least so many digits is private unless something explains it."""
-CLOSED_EVEN_IF_PUBLIC = 13
+CLOSED_EVEN_IF_PUBLIC = 14
 """… and one this long even then: nobody's order number is worth a card."""
+LONGEST_CARD = 19
+"""… but not one that is longer than any card, like a parcel's."""
 WINDOW = 7
 """Atoms before a run in which a cue may stand; half as many after it."""
 MIN_CODE_DIGITS = {Kind.ADDRESS: 2, Kind.PHONE: 6, Kind.CARD: 6}
@@ -147,6 +150,21 @@ def _run(speech: Speech, i: int) -> tuple[Run, int]:
     return Run(value, first, last, corrected), last + 1
 
 
+_LEAST_CARD: dict[Kind | str | None, int] = {"public": 14}
+"""Cards of 13 digits are of the past: one that is called an order number is one."""
+
+
+def unexplained(speech: Speech, first: int, last: int) -> bool:
+    """Whether atoms ``first`` to ``last`` hold a number that may be private: not one of which the words say what it counts."""
+    for run in runs(speech):
+        if run.last >= first and run.first <= last and run.digits >= 3:
+            digits = "".join(c for c in run.value if c.isdigit())
+            explained = _is_fraction(speech, run) or _is_counting(digits) or _followed_by_money(speech, run)
+            if not explained and _cue(speech, run)[0] != "public":
+                return True
+    return False
+
+
 def _judge(speech: Speech, run: Run) -> Finding | None:
     """Whether a run is private, and of what kind."""
     atoms = speech.atoms
@@ -163,7 +181,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     if any(c.isalpha() for c in run.value):
         return _judge_code(run, cue, count=count, start=start, end=end)
     for version in (digits, run.corrected or ""):
-        if 13 <= len(version) <= 19 and stdnum.luhn.is_valid(version):
+        if _LEAST_CARD.get(cue, 13) <= len(version) <= 19 and stdnum.luhn.is_valid(version):
             return found(Kind.CARD, 0.99, "card checksum")
     if _is_date(speech, start, end) or _is_fraction(speech, run) or (cue is None and _is_counting(digits)):
         return None
@@ -178,7 +196,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     plus = run.first > 0 and speech.values[run.first - 1] in {"plus", "+"}
     if plus and 8 <= count <= 16:
         return found(Kind.PHONE, 0.9, "plus and a long number")
-    if cue == "public" and count < CLOSED_EVEN_IF_PUBLIC:
+    if cue == "public" and (count < CLOSED_EVEN_IF_PUBLIC or count > LONGEST_CARD or (count == 13 and _is_isbn(digits))):
         return None
     if (kind := _by_checksum(digits)) is not None and cue is None and count >= 9:
         return found(kind, 0.8, "checksum")
@@ -220,7 +238,7 @@ def _cue(speech: Speech, run: Run) -> tuple[Kind | Literal["public"] | None, boo
 
 def _said(values: list[str], i: int, run: Run) -> Kind | Literal["public"] | None:
     """What the word at place ``i``, before a run, says that the run is."""
-    value, before = values[i], values[i - 1] if i else ""
+    value, before = values[i].removesuffix("'s"), values[i - 1] if i else ""
     between = values[i : run.last + 4]
     if (kind := CUES.get(value)) is not None and run.digits >= MIN_DIGITS[kind]:
         if value == "security" and before == "social":
@@ -232,11 +250,16 @@ def _said(values: list[str], i: int, run: Run) -> Kind | Literal["public"] | Non
         return kind
     if value in {"number", "numbers"} and before in {"my", "his", "her", "our", "their", "whose"} and run.digits >= 6:
         return Kind.PHONE
+    if value == "code" and before in _LOCKED:
+        return Kind.SECRET
     if value in {"in", "at"} and before in {"live", "lives", "living"} and run.digits >= 4:
         return Kind.ADDRESS
     return "public" if value in PUBLIC_CUES else None
 
 
+_LOCKED = frozenset(
+    "gate door alarm entry entrance lock safe security access garage building pin unlock login sms backup".split()
+)
 _CODED = frozenset({"alarm", "door", "security", "access", "unlock", "verification"})
 
 
@@ -244,6 +267,10 @@ def _by_checksum(digits: str) -> Kind | None:
     if len(digits) == 9 and _valid_ssn(digits):
         return Kind.NATIONAL_ID if not _is_phone(digits) else None
     return Kind.CARD if 13 <= len(digits) <= 19 and stdnum.luhn.is_valid(digits) else None
+
+
+def _is_isbn(digits: str) -> bool:
+    return digits[:3] in {"978", "979"} and stdnum.isbn.is_valid(digits)
 
 
 def _valid_ssn(digits: str) -> bool:
@@ -299,7 +326,7 @@ def _is_fraction(speech: Speech, run: Run) -> bool:
         and run.first > 1
         and speech.atoms[run.first - 2].kind in {"digits", "quantity"}
     )
-    return before == "point" or sums or after in {"plus", "times", "divided"}
+    return before in {"point", "pi"} or sums or after in {"plus", "times", "divided"}
 
 
 def _followed_by_money(speech: Speech, run: Run) -> bool:

@@ -17,6 +17,10 @@ _CUES = frozenset(
     "is name's names am i'm called named call calls under name surname spelled spell spelt that's it's by".split()
 )
 GIVEN_NAME = "given name"
+UNKNOWN_PAIR = "two words of no language"
+FULL_NAME = "a full name"
+SUSPICIONS = frozenset({GIVEN_NAME, UNKNOWN_PAIR, FULL_NAME})
+"""Rules that find people of whom nothing says whether they are known to the speaker or to the world."""
 UNKNOWN_NAME = "cue for a name, no known name"
 _DEEDS = frozenset("is has said says will would and lives works called wants told likes just needs".split())
 _BELONGINGS = frozenset(
@@ -52,6 +56,37 @@ def find(speech: Speech) -> Iterator[Finding]:
             yield Finding(Kind.NAME, atom.start, _surname_end(speech, i), _acquainted(speech, i), GIVEN_NAME)
         elif atom.kind == "letter":
             yield from _spelled(speech, i, names)
+        if atom.kind == "word" and i + 1 < len(speech.atoms):
+            yield from _pair(speech, i, names)
+
+
+def uncommon(speech: Speech, i: int) -> bool:
+    """Whether the atom at ``i`` is a word that may be a name: a given name, or no everyday word."""
+    atom = speech.atoms[i]
+    value = atom.value.removesuffix("'s")
+    return (
+        atom.kind == "word"
+        and len(value) > 1
+        and value not in NOT_A_NAME
+        and (value in given_names() or value not in common_words())
+    )
+
+
+def _pair(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:
+    """Two words in a row that are nobody's everyday words, or both with a capital: a suspicion only."""
+    if not (uncommon(speech, i) and speech.atoms[i + 1].kind == "word") or (i and speech.values[i - 1] in _PLACED):
+        return
+    following = speech.atoms[i + 1]
+    known = speech.values[i].removesuffix("'s") in names
+    if uncommon(speech, i + 1):
+        yield Finding(
+            Kind.NAME, speech.atoms[i].start, following.end, 0.45 if known else 0.3, FULL_NAME if known else UNKNOWN_PAIR
+        )
+    elif known and _capitalised(speech, i):
+        yield Finding(Kind.NAME, speech.atoms[i].start, following.end, 0.45, FULL_NAME)
+
+
+_PLACED = frozenset({"in", "near", "at"})
 
 
 def _surname_end(speech: Speech, i: int) -> int:
@@ -101,12 +136,13 @@ def _spelled(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]
     before = speech.values[max(0, i - 4) : i]
     if letters in "abcdefghijklmnopqrstuvwxyz" or {"stand", "stands", "mean"} & set(speech.values):
         return
-    if any(
-        value in names or value in {"name", "surname", "spell", "spelled", "spelling", "letters", "that's"} for value in before
-    ):
+    if any(value in names or value == "that's" for value in before) or not _SPELLING_CUES.isdisjoint(speech.values):
         yield Finding(Kind.NAME, speech.atoms[i].start, end, 0.85, "spelled letters")
-    elif len(letters) >= 4:
+    elif len(letters) >= 5 and "w" * 3 not in letters:
         yield Finding(Kind.NAME, speech.atoms[i].start, end, 0.65, "spelled letters")
+
+
+_SPELLING_CUES = frozenset({"name", "surname", "spell", "spelled", "spelt", "spelling", "letters", "called"})
 
 
 def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from voice.route.findings import Finding
 from voice.route.labels import Kind
-from voice.route.lexicon import DELIVERY, DWELLINGS, NOT_A_NAME, STREETS, STREETS_FIRST
+from voice.route.lexicon import DELIVERY, DWELLINGS, NOT_A_NAME, STREET_ENDS, STREETS, STREETS_FIRST
 from voice.route.normalise import UNITS, Atom, Speech
+from voice.route.people import uncommon
 
 _HOME_CUES = frozenset(
     {"live", "lives", "living", "reside", "resides", "moved", "home", "address", "ship", "deliver", "staying"}
@@ -23,6 +24,10 @@ def find(speech: Speech) -> Iterator[Finding]:
             yield from _lives(speech, i)
         elif value == "box" and i and i + 1 < len(speech.atoms) and speech.atoms[i + 1].kind == "digits":
             yield Finding(Kind.ADDRESS, speech.atoms[i - 1].start, speech.atoms[i + 1].end, 0.8, "post office box")
+        elif value.endswith(STREET_ENDS) and len(value) > 7:
+            yield from _one_word_street(speech, i)
+        elif value == "in":
+            yield from _town(speech, i)
         if value in DELIVERY:
             yield from _delivery(speech, i)
 
@@ -58,6 +63,27 @@ def _street(speech: Speech, i: int) -> Iterator[Finding]:
         and values[i] in {"straße", "strasse", "weg", "platz", "allee", "gasse"}
     ):
         yield Finding(Kind.ADDRESS, atoms[i - 1].start, atoms[i + 1].end, 0.8, "street address")
+
+
+def _one_word_street(speech: Speech, i: int) -> Iterator[Finding]:
+    """Like "kalverstraat 88": a street in one word, with a number beside it."""
+    for j in (i + 1, i - 1):
+        if 0 <= j < len(speech.atoms) and _is_number(speech.atoms[j]):
+            first, last = sorted((i, j))
+            yield Finding(Kind.ADDRESS, speech.atoms[first].start, speech.atoms[last].end, 0.8, "street address")
+            return
+
+
+def _town(speech: Speech, i: int) -> Iterator[Finding]:
+    """Like "in arendal 4844": a postcode, no year, behind a word that is no word of the language."""
+    if i + 2 >= len(speech.atoms) or not uncommon(speech, i + 1):
+        return
+    last = i + 2
+    while last + 1 < len(speech.atoms) and speech.atoms[last].kind == speech.atoms[last + 1].kind == "digits":
+        last += 1
+    code = "".join(speech.values[i + 2 : last + 1])
+    if speech.atoms[i + 2].kind == "digits" and len(code) in {4, 5} and not (len(code) == 4 and code[:2] in {"18", "19", "20"}):
+        yield Finding(Kind.ADDRESS, speech.atoms[i + 1].start, speech.atoms[last].end, 0.7, "town and postcode")
 
 
 def _delivery(speech: Speech, i: int) -> Iterator[Finding]:

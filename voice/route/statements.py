@@ -204,7 +204,7 @@ def _money(speech: Speech, i: int) -> Iterator[Finding]:
     """Like "my salary is 48 thousand", "i owe the bank two thousand dollars", "i filed for bankruptcy"."""
     values, atoms = speech.values, speech.atoms
     person = _person(speech, i - 5, i)
-    if person is None or not _in_same_clause(speech, person, i):
+    if person is None or not _in_same_clause(speech, person, i) or (values[i] == "score" and values[i - 1] != "credit"):
         return
     asks = values[0] in QUESTIONS or values[0] in {"is", "are", "do", "does", "can", "tell", "check", "show"}
     if values[i] in MONEY_STATES or (values[i] in MONEY_NOUNS and "behind" in values[max(0, i - 4) : i]):
