@@ -16,6 +16,8 @@ from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import AsrError, ChatError, VoiceError
+from voice.route.placing import Placing
+from voice.route.policy import Forecast
 from voice.stages import Chat, Message, SpeechChunk, Synthesizer, Transcript
 from voice.trace import Mark, TurnTrace
 from voice.tts.clauses import ClauseSplitter
@@ -47,6 +49,7 @@ class Stages:
     clock: Clock
     first_clause_words: int
     max_reply_tokens: int
+    placing: Placing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,20 @@ class Attempt:
         async with asyncio.TaskGroup() as group:
             text = await self._recognise()
             if text:
+                self._place(text)
                 self._mark(Mark.ROUTE)
                 group.create_task(self._think(text), name="think")
                 group.create_task(self._speak(), name="speak")
+
+    def _place(self, text: str) -> None:
+        """Decide where the turn is answered. There is no cloud tier yet: the edge answers, and the trace says what it was."""
+        if self._stages.placing is None:
+            return
+        deadline, forecast = self._trace.deadline, self._trace.forecast_ms
+        left_ms = deadline.left_ms(self._stages.clock.now_s()) if deadline is not None else 0.0
+        edge_ms = sum(forecast.get(stage, 0.0) for stage in (Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
+        decision = self._stages.placing.place(text, Forecast(left_ms, edge_ms))
+        self._trace.details["route"] = decision.brief()
 
     async def _apologise(self) -> None:
         try:

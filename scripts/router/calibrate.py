@@ -2,8 +2,9 @@
 
     .venv/bin/python -m scripts.router.calibrate --data ../shared/data/text --questions 300
 
-The model answers each question as it would a user; an answer is right when one of the known answers is in it. A logistic function of
-the mean and the lowest log probability of the first tokens is fitted on half of the questions and measured on the other half.
+The model answers each question as it would a user; an answer is right when one of the known answers is in it. A logistic
+function of the mean and the lowest log probability of the first tokens is fitted on half of the questions and measured on the
+other half.
 """
 
 import argparse

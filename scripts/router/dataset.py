@@ -62,7 +62,9 @@ def key(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
 
 
-def corpus(data: Path, seed: int, *, phrases_per_class: int = 1200, titles_count: int = 5000, private_count: int = 10_000) -> Corpus:
+def corpus(
+    data: Path, seed: int, *, phrases_per_class: int = 1200, titles_count: int = 5000, private_count: int = 10_000
+) -> Corpus:
     """Everything from the folder ``data`` and the generators."""
     rng = random.Random(seed)
     tests = {source: list(labelled(data, source)) for source in sorted(taxonomy.HELD_OUT)}

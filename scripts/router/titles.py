@@ -33,11 +33,17 @@ _FRAMES: dict[Task, str] = {
     Task.TIMER_CALENDAR: """put {T} in my calendar for {D}|remind me to watch {T} at {D}|when am i seeing {N}|move lunch with {N} to {D}|set an alarm called {T}|how long until {T} starts in my calendar""",
 }  # fmt: skip
 _KINDS = "book novel essay textbook series saga chronicle album movie tv show song picture game photograph painting trailer soundtrack play".split()
-_FOODS = "italian thai creole mexican ethiopian french greek indian vegan japanese korean turkish spanish seafood barbecue".split()
-_QUANTITIES = "temperature;humidity;air pressure;power;voltage;current;weight;speed;water;carbon dioxide level;battery level;brightness;signal;energy;gas;moisture;distance;noise".split(";")
+_FOODS = (
+    "italian thai creole mexican ethiopian french greek indian vegan japanese korean turkish spanish seafood barbecue".split()
+)
+_QUANTITIES = "temperature;humidity;air pressure;power;voltage;current;weight;speed;water;carbon dioxide level;battery level;brightness;signal;energy;gas;moisture;distance;noise".split(
+    ";"
+)
 _ROOMS = "kitchen bedroom hall garage garden basement attic office nursery bathroom".split()
 _THINGS = "sensor heater pump curtain lamp door window valve feeder siren camera vacuum lock fan fridge washer detector plug meter".split()
-_MANY = "things;devices;lights;doors;windows;sensors;cameras;locks;updates;curtains;smoke detectors;batteries;valves;plugs;people".split(";")
+_MANY = "things;devices;lights;doors;windows;sensors;cameras;locks;updates;curtains;smoke detectors;batteries;valves;plugs;people".split(
+    ";"
+)
 _STATES = "on off open closed low cold hot locked unlocked available triggered charging running wet dry detected connected full".split()
 _SCORES = "zero one two three four five six 0 1 2 3 4 5".split()
 
@@ -68,7 +74,9 @@ class Names:
     def place(self, rng: random.Random) -> str:
         """Something that could be a place on a map."""
         first = rng.choice(self._words)
-        return rng.choice((first, f"{first}ville", f"north {first}", f"{first} city", f"{rng.choice(self._people)}, {first}", f"lake {first}"))
+        return rng.choice(
+            (first, f"{first}ville", f"north {first}", f"{first} city", f"{rng.choice(self._people)}, {first}", f"lake {first}")
+        )
 
 
 def generate(count: int, rng: random.Random) -> Iterator[tuple[str, Task]]:
@@ -78,7 +86,17 @@ def generate(count: int, rng: random.Random) -> Iterator[tuple[str, Task]]:
         task: [" ".join(part.split()) for line in lines.split("\n") for part in line.split("|") if part.strip()]
         for task, lines in _FRAMES.items()
     }
-    lists = {"K": _KINDS, "F": _FOODS, "Q": _QUANTITIES, "R": _ROOMS, "S": _THINGS, "O": _MANY, "Z": _STATES, "D": _SCORES, "E": ("5", "6", "five", "six", "10")}
+    lists = {
+        "K": _KINDS,
+        "F": _FOODS,
+        "Q": _QUANTITIES,
+        "R": _ROOMS,
+        "S": _THINGS,
+        "O": _MANY,
+        "Z": _STATES,
+        "D": _SCORES,
+        "E": ("5", "6", "five", "six", "10"),
+    }
     drawn = {"T": names.title, "N": names.person, "P": names.place}
     weights = [len(frames[task]) for task in frames]
     for _ in range(count):

@@ -14,7 +14,7 @@ from rich.table import Table
 from voice.errors import ConfigError
 
 if TYPE_CHECKING:
-    from voice.route.policy import Forecast, Policy
+    from voice.route.policy import Forecast, Mode, Policy
     from voice.route.router import Decision, Router
 
 MODES = ("edge", "cloud", "hybrid")
@@ -59,21 +59,16 @@ def route(
 
 
 def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
-    from voice.route.gate import PrivacyPolicy, Treatment
-    from voice.route.labels import Kind
-    from voice.route.policy import Mode, Policy
+    from voice.config import RouteConfig
+    from voice.route.router import policy_of
 
     if mode not in MODES:
         raise typer.BadParameter(f"{mode!r} is not one of {', '.join(MODES)}", param_hint="--mode")
-    treatments: dict[Kind, Treatment] = {}
-    for names, treatment in ((redact, "redact"), (allow, "allow")):
-        for name in filter(None, (part.strip() for part in names.split(","))):
-            if name not in set(Kind):
-                raise typer.BadParameter(
-                    f"{name!r} is not a kind; the kinds are {', '.join(Kind)}", param_hint=f"--{treatment}"
-                )
-            treatments[Kind(name)] = cast(Treatment, treatment)
-    return Policy(mode=cast(Mode, mode), threshold=threshold, privacy=PrivacyPolicy(treatments))
+    out, kept = (tuple(part.strip() for part in names.split(",") if part.strip()) for names in (redact, allow))
+    try:
+        return policy_of(RouteConfig(mode=cast("Mode", mode), threshold=threshold, redact=out, allow=kept))
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -98,6 +98,9 @@ class Choice:
     redact: bool = False
 
 
+NO_CLOUD = "no cloud tier, or it cannot be reached"
+
+
 def decide(
     verdict: Verdict, heads: Heads | None, stated_tokens: int | None, state: State, forecast: Forecast, policy: Policy
 ) -> Choice:
@@ -110,9 +113,9 @@ def decide(
         reasons.append("private matter leaves as placeholders only")
     if policy.mode == "edge":
         return Choice("edge", (*reasons, "mode: edge"), redact=redact)
-    if forecast.cloud_first_ms is None:
-        return Choice("edge", (*reasons, "the cloud cannot be reached"), redact=redact)
     if policy.mode == "cloud":
+        if forecast.cloud_first_ms is None:
+            return Choice("edge", (*reasons, "mode: cloud", NO_CLOUD), "cloud", redact=redact)
         return Choice("cloud", (*reasons, "mode: cloud"), "edge", redact=redact)
     if heads is None:
         return Choice("edge", (*reasons, "no word from the encoder"), "cloud", redact=redact)
@@ -122,6 +125,8 @@ def decide(
     reasons += moved
     wants: Route = "cloud" if pull >= policy.threshold else "edge"
     reasons.append(f"pull {pull:.2f} {'reaches' if wants == 'cloud' else 'is below'} {policy.threshold:.2f}")
+    if forecast.cloud_first_ms is None:
+        return Choice("edge", (*reasons, NO_CLOUD), "cloud" if wants == "cloud" else None, pull, redact)
     route, runner_up, late = _in_time(wants, pull, forecast.cloud_first_ms, forecast, policy)
     reasons += late
     tokens = stated_tokens or heads.tokens

@@ -39,6 +39,14 @@ class Redactor:
         """``text`` with every known placeholder replaced by what it stands for."""
         return _PLACEHOLDER.sub(lambda match: self._by_name.get(f"[{match[1]}_{match[2]}]", match[0]), text)
 
+    def hide(self, text: str) -> str:
+        """``text`` with a placeholder for every value that was redacted before, wherever it stands again, in any case."""
+        values = sorted(self._by_name.items(), key=lambda item: -len(item[1]))
+        for name, value in values:
+            spaced = r"\s+".join(re.escape(word) for word in value.split())
+            text = re.sub(rf"(?<!\w){spaced}(?!\w)", name, text, flags=re.IGNORECASE)
+        return text
+
     def feed(self, piece: str) -> str:
         """Restore a streamed reply: what is certain after ``piece``. A placeholder may be cut anywhere between pieces."""
         text = self._held + piece

@@ -11,15 +11,34 @@ one too long to read all end on the edge, with the reason.
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from voice.errors import ModelMissing
+from voice.config import RouteConfig
+from voice.errors import ConfigError, ModelMissing
 from voice.route import gate, policy
 from voice.route.encoder import Encoder, Heads
 from voice.route.findings import Finding
-from voice.route.gate import Verdict, Watch
+from voice.route.gate import PrivacyPolicy, Treatment, Verdict, Watch
+from voice.route.labels import Kind
 from voice.route.policy import Choice, Forecast, Policy, State
 
 BUDGET_MS = 5.0
+
+
+def policy_of(config: RouteConfig) -> Policy:
+    """The policy that the settings ask for.
+
+    Raises:
+        ConfigError: a kind of private matter that is none, or one with two treatments.
+    """
+    treatments: dict[Kind, Treatment] = {}
+    for key, treatment, names in (("redact", "redact", config.redact), ("allow", "allow", config.allow)):
+        for name in names:
+            if name not in set(Kind) or Kind(name) in treatments:
+                why = "has two treatments" if name in set(Kind) else f"is no kind; the kinds are {', '.join(Kind)}"
+                raise ConfigError(f"route.{key}: {name!r} {why}")
+            treatments[Kind(name)] = cast(Treatment, treatment)
+    return Policy(config.mode, PrivacyPolicy(treatments), config.threshold, long_tokens=config.long_tokens)
 
 
 def locate() -> Path:
@@ -52,6 +71,17 @@ class Decision:
     took_ms: float
     gate_ms: float
     encoder_ms: float
+
+    def brief(self) -> dict[str, object]:
+        """The decision for a turn's line in the log: kinds of private matter, never what was said."""
+        return {
+            "tier": self.choice.route,
+            "runner_up": self.choice.runner_up,
+            "reasons": list(self.choice.reasons),
+            "private": sorted({str(found.kind) for found in self.verdict.findings}),
+            "task": None if self.heads is None else str(self.heads.task),
+            "ms": round(self.took_ms, 2),
+        }
 
     def record(self, text: str | None = None) -> dict[str, object]:
         """The decision as JSON values, for the trace. Private text is in it only when ``text`` is given."""

@@ -22,6 +22,7 @@ from voice.engines import Engines
 from voice.errors import Overloaded, VoiceError
 from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
+from voice.route.placing import Placing
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
@@ -31,7 +32,7 @@ from voice.session.pause import Pause
 from voice.session.playback import Playback
 from voice.session.turn import Turn
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
-from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
+from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s, with_texts
 from voice.turn.interruption import Verdict
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
@@ -68,6 +69,7 @@ class Conversation:
         self._history = History(config.llm.system_prompt)
         self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
+        self._placing = Placing(engines.router) if engines.router is not None else None
         self._state = State.IDLE
         self._turn: Turn | None = None
         self._turns = 0
@@ -227,6 +229,8 @@ class Conversation:
     def _open_turn(self, typed: str | None) -> None:
         self._overlap = None
         self._turns += 1
+        if self._placing is not None:
+            self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(
             self._ear,
@@ -307,6 +311,7 @@ class Conversation:
             clock=self._clock,
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
+            placing=self._placing,
         )
 
     async def _answer(self, attempt: Attempt, pause: Pause) -> None:
@@ -426,7 +431,7 @@ class Conversation:
             self._history.add(turn.said, heard)
         record = turn.record(reason, heard)
         if self._trace is not None:
-            self._trace.write(record)
+            self._trace.write(record if self._placing is None else with_texts(record, self._placing.hide))
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
 
