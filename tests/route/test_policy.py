@@ -9,6 +9,7 @@ from voice.route.findings import Finding
 from voice.route.gate import Verdict
 from voice.route.labels import Kind, Task
 from voice.route.policy import (
+    NO_CLOUD,
     Forecast,
     Policy,
     State,
@@ -125,3 +126,11 @@ def test_learned_thresholds_do_what_was_wanted(rows: list[tuple[float, bool, boo
     assert sum(score >= threshold for score in scores) >= round(wanted * len(scores))
     threshold = threshold_for_quality(scores, [row[1] for row in rows], [row[2] for row in rows], wanted)
     assert threshold >= min(scores)
+
+
+def test_without_a_cloud_the_edge_answers_and_says_what_would_have_been() -> None:
+    hard = decide(CLEAN, HARD, None, State(), Forecast(), Policy())
+    easy = decide(CLEAN, EASY, None, State(), Forecast(), Policy())
+    assert (hard.route, hard.runner_up, hard.reasons[-1]) == ("edge", "cloud", NO_CLOUD)
+    assert (easy.route, easy.runner_up, easy.reasons[-1]) == ("edge", None, NO_CLOUD)
+    assert decide(CLEAN, HARD, None, State(), Forecast(), Policy(mode="cloud")).runner_up == "cloud"

@@ -44,3 +44,11 @@ def test_a_streamed_reply_is_restored_however_it_is_cut(cuts: list[int]) -> None
     pieces.append(reply[at:])
     restored = "".join(redactor.feed(piece) for piece in pieces) + redactor.flush()
     assert restored == "I will call 020 7946 0958 and tell anna [it is late]."
+
+
+def test_what_was_redacted_once_is_hidden_wherever_it_stands_again() -> None:
+    redactor = Redactor()
+    redacted(redactor, TEXT)
+    hidden = redactor.hide("Anna, I wrote down 020  7946 0958. Annapolis is far.")
+    assert hidden == "[NAME_1], I wrote down [PHONE_1]. Annapolis is far."
+    assert redactor.restore(hidden) == "anna, I wrote down 020 7946 0958. Annapolis is far."
