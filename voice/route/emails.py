@@ -9,6 +9,8 @@ from voice.route.lexicon import EMAIL_CUES, NOT_A_NAME, PROVIDERS, SHOPPING, TLD
 from voice.route.normalise import Speech
 from voice.route.people import given_names
 
+NEAR = 40
+"""Words around an address in which a cue counts."""
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _LOCAL_STOP = frozenset(
     "is it's its to at me my email e-mail mail address on the a an use send write reach contact or and with "
@@ -42,11 +44,13 @@ def _email(speech: Speech, i: int) -> Iterator[Finding]:
         atom.kind in {"digits", "letter", "code"} for atom in speech.atoms[start:i]
     )
     cued = (
-        any(value in EMAIL_CUES or value in {"login", "log"} for value in values[:start])
+        any(value in EMAIL_CUES or value in {"login", "log"} for value in values[max(0, start - NEAR) : start])
         or values[start] in given_names()
-        or any(value in EMAIL_CUES for value in values[end + 1 :])
+        or any(value in EMAIL_CUES for value in values[end + 1 : end + NEAR])
     )
-    if not (cued or symbols or domain in PROVIDERS) and (start == i or any(value in SHOPPING for value in values[:i])):
+    if not (cued or symbols or domain in PROVIDERS) and (
+        start == i or any(value in SHOPPING for value in values[max(0, i - NEAR) : i])
+    ):
         return
     yield Finding(
         Kind.EMAIL, speech.atoms[start].start, speech.atoms[end].end, 0.95 if cued or domain in PROVIDERS else 0.8, "e-mail"

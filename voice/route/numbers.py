@@ -80,7 +80,7 @@ def find(speech: Speech) -> Iterator[Finding]:
 def _spoken_ip(speech: Speech) -> Iterator[Finding]:
     """Like "one ninety-two dot one sixty-eight dot two dot one"."""
     atoms, values = speech.atoms, speech.values
-    groups: list[int] = []
+    groups: list[int] = []  # places of digits with nothing but dots between; 16 are more than an address has
     for i, atom in enumerate(atoms):
         if atom.kind == "digits" and (not groups or values[i - 1] in {"dot", "point", "."} or i - groups[-1] == 1):
             groups.append(i)
@@ -88,6 +88,7 @@ def _spoken_ip(speech: Speech) -> Iterator[Finding]:
             groups = [i]
         elif atom.value not in {"dot", "point", "."}:
             groups = []
+        del groups[:-16]
         dots = sum(values[j] in {"dot", "point"} for j in range(groups[0], i)) if groups else 0
         if dots >= 3 and atom.kind == "digits":
             yield Finding(Kind.IP_ADDRESS, atoms[groups[0]].start, atom.end, 0.9, "ip")
