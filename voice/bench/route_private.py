@@ -1,8 +1,8 @@
 """The test sets for private matter: written and spoken, private and not.
 
 *written*: the records of pii_written.json whose templates the encoder was not trained on. *spoken*: the same records with
-every value said aloud, without case and punctuation, and the utterances of ``data/spoken_private.txt``, written by hand for
-this test, half of them near misses (order numbers, years, prices, rooms, the famous, illness in general).
+every value said aloud, without case and punctuation, and the utterances of ``data/spoken_*.txt``, written by hand for this
+test, half of them near misses (order numbers, years, prices, rooms, the famous, illness in general).
 """
 
 import random
@@ -47,8 +47,17 @@ def spoken_records(data: Path, seed: int = 20) -> list[Case]:
 
 
 def by_hand() -> list[Case]:
-    """The utterances written for this test."""
-    lines = (files("voice.bench") / "data" / "spoken_private.txt").read_text(encoding="utf-8").split("\n")
+    """The utterances written while the rules were: what they were made to find and to leave alone."""
+    return _lines("spoken_private.txt")
+
+
+def fresh() -> list[Case]:
+    """The utterances written after the rules, before they were tried on any."""
+    return _lines("spoken_fresh.txt")
+
+
+def _lines(name: str) -> list[Case]:
+    lines = (files("voice.bench") / "data" / name).read_text(encoding="utf-8").split("\n")
     return [Case(line[2:].strip(), line[0] == "+", "by hand") for line in lines if line[:2] in {"+ ", "- "}]
 
 
