@@ -16,6 +16,7 @@ from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import AsrError, ChatError, VoiceError
+from voice.route.confidence import FIRST_TOKENS, Calibration, unknown_probability
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
 from voice.stages import Chat, Message, SpeechChunk, Synthesizer, Transcript
@@ -50,6 +51,8 @@ class Stages:
     first_clause_words: int
     max_reply_tokens: int
     placing: Placing | None = None
+    calibration: Calibration | None = None
+    """Of the language model's own doubt, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Attempt:
         self.reply = ""
         self.tokens = 0
         self.failure: Exception | None = None
+        self._logprobs: list[float] = []
         self._stages = stages
         self._request = request
         self._trace = trace
@@ -163,6 +167,7 @@ class Attempt:
                 async for token in tokens:
                     self._mark(Mark.LLM_FIRST_TOKEN)
                     self.tokens += 1
+                    self._doubt(token.logprob)
                     self.reply += token.text
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
@@ -173,6 +178,14 @@ class Attempt:
                 await self._hand_over(clause)
         finally:
             self._clauses.close()
+
+    def _doubt(self, logprob: float) -> None:
+        """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""
+        if self._stages.calibration is None or len(self._logprobs) == FIRST_TOKENS:
+            return
+        self._logprobs.append(logprob)
+        if (unknown := unknown_probability(self._logprobs, self._stages.calibration)) is not None:
+            self._trace.details["unknown_probability"] = round(unknown, 3)
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):

@@ -18,6 +18,13 @@ def test_hesitation_raises_the_probability() -> None:
     assert unsure > sure
 
 
+def test_a_first_token_in_doubt_counts_beside_the_lowest() -> None:
+    early, late = unknown_probability([-2.0] + [-0.1] * 8), unknown_probability([-0.1] * 8 + [-2.0])
+    assert early is not None
+    assert late is not None
+    assert early > late
+
+
 @given(st.lists(st.one_of(st.floats(), st.just(math.nan)), min_size=MIN_TOKENS, max_size=40))
 def test_any_numbers_give_a_probability(logprobs: list[float]) -> None:
     found = unknown_probability(logprobs)

@@ -42,6 +42,7 @@ def test_every_turn_is_placed_and_its_trace_says_why(router: Router) -> None:
     assert (private["tier"], private["private"]) == ("edge", ["card"])
     assert "four" not in json.dumps(private)
     assert records[0]["stages_ms"]["route"] is not None
+    assert 0 < records[0]["unknown_probability"] < 1
 
 
 def test_private_words_do_not_reach_a_log_that_keeps_texts(router: Router, tmp_path: Path) -> None:

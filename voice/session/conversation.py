@@ -22,6 +22,7 @@ from voice.engines import Engines
 from voice.errors import Overloaded, VoiceError
 from voice.inference import Priority
 from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
+from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session.ear import Ear
 from voice.session.history import History
@@ -312,6 +313,7 @@ class Conversation:
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
             placing=self._placing,
+            calibration=CALIBRATIONS.get(self._config.llm.model),
         )
 
     async def _answer(self, attempt: Attempt, pause: Pause) -> None:
