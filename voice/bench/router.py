@@ -48,7 +48,11 @@ def bench_router(data: Path | None = None, *, decisions: int = 4000) -> dict[str
     began = time.perf_counter()
     router = Router(locate())
     load_ms = (time.perf_counter() - began) * 1e3
-    found: dict[str, Any] = {"decision_ms": {"load": round(load_ms, 1), **latency(router, _texts(folder), decisions)}}
+    steps = Encoder(locate()).card.get("steps", [])
+    found: dict[str, Any] = {
+        "steps": steps,
+        "decision_ms": {"load": round(load_ms, 1), **latency(router, _texts(folder), decisions)},
+    }
     if not folder.is_dir():
         return {
             **found,
@@ -253,6 +257,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.add_row(
         "decision of 60 words, p50 / p99", f"{ms['by_words']['60']['p50']:.2f} / {ms['by_words']['60']['p99']:.2f} ms", ""
     )
+    _show_steps(found["steps"], console)
     if "skipped" in found:
         console.print(table)
         console.print(found["skipped"])
@@ -267,3 +272,44 @@ def show(found: dict[str, Any], console: Console) -> None:
         for name, area in line["area_over"].items():
             table.add_row(f"curve over {name}: mean / least", f"{area:+.4f} / {line['least_over'][name]:+.4f}", "> 0")
     console.print(table)
+
+
+def _show_steps(steps: Sequence[dict[str, Any]], console: Console) -> None:
+    """How the shipped encoder came to be: what each step of the compression cost and saved, as measured when it was trained."""
+    table = Table(
+        "step", "MB", "14 tokens", "75 tokens", "task, same kind", "unseen sources", "edge/cloud", title="compression"
+    )
+    for step in steps:
+        ms, unseen = step["latency_ms"], step["held_out"]
+        table.add_row(
+            f"{step['step']}, {step['layers']} × {step['hidden']}",
+            f"{step['megabytes']:.1f}",
+            f"{ms['14']:.2f} ms",
+            f"{ms['75']:.2f} ms",
+            f"{step['in_domain']['task']:.1%}",
+            f"{unseen['task']:.1%}",
+            f"{unseen['edge_cloud']:.1%}",
+        )
+    console.print(table)
+
+
+def plot(found: dict[str, Any], path: Path) -> None:
+    """Quality against cloud share, the router beside the simple rules; nothing where there is no curve or no matplotlib."""
+    if not (line := found.get("curve")):
+        return
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        return
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    for name in ("oracle", "router", "length", "short", "keyword", "random"):
+        axes.plot(line["share"], line[name], linewidth=2.2 if name == "router" else 1.1, label=name)
+    axes.set_xlabel("share of requests to the strong model")
+    axes.set_ylabel("answered right")
+    axes.legend(title="who chooses")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
