@@ -179,12 +179,20 @@ def first_names(seed: int = 5) -> frozenset[str]:
     return frozenset(values.first(rng, False).lower() for _ in range(8000)) - common
 
 
-def as_row(example: Example, tokenizer: Tokenizer, names: frozenset[str], places: int, rng: random.Random) -> Row:
-    """``example`` for the encoder."""
+def as_row(
+    example: Example,
+    tokenizer: Tokenizer,
+    names: frozenset[str],
+    places: int,
+    rng: random.Random,
+    *,
+    untagged: frozenset[str] = frozenset({"weak_strong"}),
+) -> Row:
+    """``example`` for the encoder. The texts of the sources ``untagged`` say nothing to the tag head."""
     encoding = tokenizer.encode(example.text)
     tags = []
     for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
-        if word is None or (example.source == "weak_strong"):
+        if word is None or example.source in untagged:
             tags.append(IGNORE)
             continue
         tag = next((s.tag for s in example.spans or () if s.start < end and start < s.end), "none")

@@ -82,9 +82,13 @@ def fit(
     seed: int,
     says: Sequence[Targets] | None = None,
     proj: torch.nn.Parameter | None = None,
+    labels_of_difficulty: bool = True,
     save: Callable[[Encoder], None] = lambda _: None,
 ) -> None:
-    """Train in place, one set of rows an epoch: AdamW, a warm-up of 5 %, then linear decay to zero."""
+    """Train in place, one set of rows an epoch: AdamW, a warm-up of 5 %, then linear decay to zero.
+
+    Without ``labels_of_difficulty`` only the teacher is believed: in many epochs a student learns the few labels by heart.
+    """
     rng = random.Random(seed)
     torch.manual_seed(seed)
     plan = [(epoch, batch) for epoch, rows in enumerate(epochs) for batch in batches(rows, rng)]
@@ -99,6 +103,8 @@ def fit(
     started, total = time.monotonic(), 0.0
     for step, (epoch, indices) in enumerate(plan):
         batch = padded(epochs[epoch], indices)
+        if not labels_of_difficulty:
+            batch = (*batch[:2], torch.full_like(batch[2], math.nan), *batch[3:])
         out = model(batch[0])
         loss = supervised(out, batch) if says is None else distilled(out, batch, says[epoch], indices, proj)
         optimizer.zero_grad()

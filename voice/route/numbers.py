@@ -31,9 +31,10 @@ LONGEST_CARD = 19
 """… but not one that is longer than any card, like a parcel's."""
 WINDOW = 7
 """Atoms before a run in which a cue may stand; half as many after it."""
-MIN_CODE_DIGITS = {Kind.ADDRESS: 2, Kind.PHONE: 6, Kind.CARD: 6}
+MIN_CODE_DIGITS = {Kind.ADDRESS: 2, Kind.LICENCE: 2, Kind.PHONE: 6, Kind.CARD: 6}
 """Digits that a code with letters must have to be what its cue speaks of; 3 for the other kinds."""
 MAX_JOINTS = 6
+EMERGENCY = frozenset({"911", "112", "999", "110", "311", "411", "711"})
 
 _DATE = re.compile(r"\b(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))\b")
 _IP = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b|\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{0,4}\b", re.IGNORECASE)
@@ -158,7 +159,7 @@ _LEAST_CARD: dict[Kind | str | None, int] = {"public": 14}
 def unexplained(speech: Speech, first: int, last: int) -> bool:
     """Whether atoms ``first`` to ``last`` hold a number that may be private: not one of which the words say what it counts."""
     for run in runs(speech):
-        if run.last >= first and run.first <= last and run.digits >= 3:
+        if run.last >= first and run.first <= last and run.digits >= 3 and run.value not in EMERGENCY:
             digits = "".join(c for c in run.value if c.isdigit())
             explained = _is_fraction(speech, run) or _is_counting(digits) or _followed_by_money(speech, run)
             if not explained and _cue(speech, run)[0] != "public":
@@ -172,14 +173,15 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     start, end = atoms[run.first].start, atoms[run.last].end
     digits = "".join(c for c in run.value if c.isdigit())
     count = len(digits)
-    if count < 3:
+    coded = any(c.isalpha() for c in run.value)
+    if count < (2 if coded else 3) or digits in EMERGENCY:
         return None
     cue, private_near = _cue(speech, run)
 
     def found(kind: Kind, confidence: float, rule: str) -> Finding:
         return Finding(kind, start, end, confidence, rule)
 
-    if any(c.isalpha() for c in run.value):
+    if coded:
         return _judge_code(run, cue, count=count, start=start, end=end)
     for version in (digits, run.corrected or ""):
         if _LEAST_CARD.get(cue, 13) <= len(version) <= 19 and stdnum.luhn.is_valid(version):
@@ -241,7 +243,8 @@ def _said(values: list[str], i: int, run: Run) -> Kind | Literal["public"] | Non
     """What the word at place ``i``, before a run, says that the run is."""
     value, before = values[i].removesuffix("'s"), values[i - 1] if i else ""
     between = values[i : run.last + 4]
-    if (kind := CUES.get(value)) is not None and run.digits >= MIN_DIGITS[kind]:
+    size = run.digits if run.value.isdigit() else len(run.value)
+    if (kind := CUES.get(value)) is not None and size >= MIN_DIGITS[kind]:
         if value == "security" and before == "social":
             return Kind.NATIONAL_ID
         if value in _CODED and not {"code", "pin", "combination"} & set(between):

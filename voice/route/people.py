@@ -101,7 +101,8 @@ def _surname_end(speech: Speech, i: int) -> int:
 def _acquainted(speech: Speech, i: int) -> float:
     """How sure a given name alone is somebody whom the speaker knows."""
     before = speech.values[max(0, i - 2) : i]
-    if any(value in RELATIVES for value in before) or (before and before[-1] in CONTACT_VERBS):
+    contacts = bool(before) and before[-1] in CONTACT_VERBS and speech.values[0] not in _PUBLIC_OPENERS
+    if contacts or any(value in RELATIVES for value in before):
         return 0.75
     owns = speech.values[i].endswith("'s")
     after = speech.values[i + 1 : i + 4]
@@ -112,13 +113,16 @@ def _acquainted(speech: Speech, i: int) -> float:
     return 0.45
 
 
+_KIN = frozenset("uncle aunt auntie grandma grandpa granny nana cousin".split())
+"""Said before a name without a possessive."""
+_PUBLIC_OPENERS = frozenset("play listen watch stream find show search who what which when queue add read".split())
+"""A request that begins so speaks of works and the famous."""
+
+
 def _after_relative(speech: Speech, i: int) -> Iterator[Finding]:
-    """A word behind "my kid" that is no word of the language, as in "my kid tadzio"."""
-    if (
-        not i
-        or i + 1 >= len(speech.atoms)
-        or speech.values[i - 1] not in {"my", "our", "his", "her", "their", "best", "little"}
-    ):
+    """A word behind "my kid" or "uncle" that is no word of the language, as in "my kid tadzio"."""
+    owned = i > 0 and speech.values[i - 1] in {"my", "our", "his", "her", "their", "best", "little"}
+    if i + 1 >= len(speech.atoms) or not (owned or speech.values[i] in _KIN):
         return
     atom = speech.atoms[i + 1]
     if atom.kind == "word" and atom.value.removesuffix("'s") not in common_words() and atom.value not in NOT_A_NAME:
@@ -192,7 +196,8 @@ def _after_cue(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Findin
             or _capitalised(speech, at)
             or speech.atoms[at].kind == "letter"
         )
-        yield Finding(Kind.NAME, speech.atoms[at].start, end, sure, "cue for a name" if known else UNKNOWN_NAME)
+        if known or _follows(values, at + 1, "to", "for", "than", "because", "that") is None:  # "my name is hard to spell"
+            yield Finding(Kind.NAME, speech.atoms[at].start, end, sure, "cue for a name" if known else UNKNOWN_NAME)
 
 
 def _called(values: list[str], i: int) -> tuple[int, float, bool]:

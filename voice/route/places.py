@@ -49,6 +49,9 @@ def _street(speech: Speech, i: int) -> Iterator[Finding]:
                     break  # "one way street"
                 yield Finding(Kind.ADDRESS, atoms[start].start, atoms[i].end, 0.85, "street address")
                 return
+            if values[j] == "on" and j > 1 and _is_number(atoms[j - 1]) and values[j - 2] == "number":
+                yield Finding(Kind.ADDRESS, atoms[j - 1].start, atoms[i].end, 0.8, "street address")
+                return
             if values[j] in {".", "?", "!"} or values[j] in {"the", "to", "is", "a", "for", "minutes", "and", "on", "of"}:
                 break
     if values[i] in STREETS_FIRST and any(_is_number(atom) for atom in (*atoms[max(0, i - 2) : i], *atoms[i + 1 : i + 6])):

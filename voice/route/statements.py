@@ -66,13 +66,17 @@ def _is_number(atom: Atom) -> bool:
 
 
 def _password(speech: Speech, i: int) -> Iterator[Finding]:
-    """Like "my password is sunflower ninety nine"."""
-    at = i + 2
+    """Like "my password is sunflower ninety nine", "the password for the router is blue tiger"."""
+    at = next(
+        (j + 1 for j in range(i + 1, min(i + 7, len(speech.atoms))) if speech.values[j] in {"is", ":", "=", "was"}), i + 1
+    )
+    direct = at == i + 2
     if (
-        at < len(speech.atoms)
+        at > i + 1
+        and at < len(speech.atoms) - (not direct)
         and speech.atoms[at].kind != "mark"
-        and speech.values[i + 1] in {"is", ":", "=", "was"}
         and speech.values[at] not in NOT_A_NAME
+        and speech.values[0] not in QUESTIONS
     ):
         yield Finding(
             Kind.SECRET, speech.atoms[at].start, speech.atoms[min(at + 3, len(speech.atoms) - 1)].end, 0.85, "password"
