@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from voice.route.findings import Finding
 from voice.route.labels import Kind
-from voice.route.lexicon import AFTER_A_NAME, CONTACT_VERBS, NOT_A_NAME, NUMBERS_NEXT, RELATIVES, TITLES
+from voice.route.lexicon import AFTER_A_NAME, CONTACT_VERBS, NOT_A_NAME, NUMBERS_NEXT, QUESTIONS, RELATIVES, TITLES
 from voice.route.normalise import Speech
 
 _NAME_SUBJECT = frozenset(
@@ -73,17 +73,19 @@ def uncommon(speech: Speech, i: int) -> bool:
 
 
 def _pair(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:
-    """Two words in a row that are nobody's everyday words, or both with a capital: a suspicion only."""
+    """Two words in a row that are no everyday words, or a given name and a word with capitals: mostly a suspicion only."""
     if not (uncommon(speech, i) and speech.atoms[i + 1].kind == "word") or (i and speech.values[i - 1] in _PLACED):
         return
     following = speech.atoms[i + 1]
-    known = speech.values[i].removesuffix("'s") in names
-    if uncommon(speech, i + 1):
-        yield Finding(
-            Kind.NAME, speech.atoms[i].start, following.end, 0.45 if known else 0.3, FULL_NAME if known else UNKNOWN_PAIR
-        )
-    elif known and _capitalised(speech, i):
-        yield Finding(Kind.NAME, speech.atoms[i].start, following.end, 0.45, FULL_NAME)
+    known, capitals = speech.values[i].removesuffix("'s") in names, _capitalised(speech, i)
+    strange = uncommon(speech, i + 1)
+    if not strange and not (known and capitals):
+        return
+    asks = speech.values[0] in _PUBLIC_OPENERS or speech.values[0] in QUESTIONS
+    sure = 0.3 + 0.15 * known + 0.15 * capitals
+    if known and capitals and strange and not asks:
+        sure = 0.65  # "a Homero Portillo concert"
+    yield Finding(Kind.NAME, speech.atoms[i].start, following.end, sure, FULL_NAME if known else UNKNOWN_PAIR)
 
 
 _PLACED = frozenset({"in", "near", "at"})
