@@ -107,7 +107,7 @@ NOT_A_NAME = _set(
     "number email address card account time day week month year work office school car house question problem idea "
     "thing way said says told tells appointment office's visit who's strange thank thanks hello hi hey yes yeah yep "
     "nope um uh er erm hmm oh crazy names name again whenever once while until already never always ever beautiful "
-    "change changed"
+    "change changed pronounce remember"
 )
 AFTER_A_NAME = _set("speaking calling here from and")
 NUMBERS_NEXT = _set("years year minutes hours percent dollars degrees o'clock")
@@ -177,6 +177,7 @@ CONDITIONS = _set(
 )
 CONDITION_PAIRS = frozenset(
     tuple(pair.split()) for pair in (
+        "chest pain;chest pains;blood clot;blood clots;suicidal thoughts;"
         "heart condition;heart attack;heart disease;heart failure;kidney disease;kidney failure;kidney stones;"
         "high blood;blood pressure;blood sugar;"
         "blood thinners;eating disorder;panic attacks;panic attack;sleeping pills;slipped disc;brain tumor;"

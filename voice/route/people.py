@@ -58,6 +58,8 @@ def find(speech: Speech) -> Iterator[Finding]:
             yield from _spelled(speech, i, names)
         if atom.kind == "word" and i + 1 < len(speech.atoms):
             yield from _pair(speech, i, names)
+            yield from _initialled(speech, i, names)
+            yield from _alone(speech, i)
 
 
 def uncommon(speech: Speech, i: int) -> bool:
@@ -70,6 +72,25 @@ def uncommon(speech: Speech, i: int) -> bool:
         and value not in NOT_A_NAME
         and (value in given_names() or value not in common_words())
     )
+
+
+def _initialled(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:
+    """Like "Clara R. Dickson": a given name, a letter, a word with a capital."""
+    letter = i + 1
+    last = i + 3 if speech.values[i + 2 : i + 3] == ["."] else i + 2
+    if last < len(speech.atoms) and speech.atoms[letter].kind == "letter" and speech.atoms[last].kind == "word":
+        capitals = all(speech.text[speech.atoms[j].start].isupper() for j in (i, letter, last))
+        if capitals and not speech.text.isupper() and (speech.values[i] in names or uncommon(speech, last)):
+            yield Finding(Kind.NAME, speech.atoms[i].start, speech.atoms[last].end, 0.75, "a name with an initial")
+
+
+def _alone(speech: Speech, i: int) -> Iterator[Finding]:
+    """Like "asya's kid", and a suspicion where a text begins with "vsevolod is …"."""
+    value, following = speech.values[i], speech.values[i + 1]
+    if value.endswith("'s") and following in RELATIVES and uncommon(speech, i):
+        yield Finding(Kind.NAME, speech.atoms[i].start, speech.atoms[i].end, 0.7, "relative")
+    elif i == 0 and following in _DEEDS and uncommon(speech, i):
+        yield Finding(Kind.NAME, speech.atoms[i].start, speech.atoms[i].end, 0.45, UNKNOWN_PAIR)
 
 
 def _pair(speech: Speech, i: int, names: frozenset[str]) -> Iterator[Finding]:

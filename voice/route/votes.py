@@ -72,5 +72,7 @@ def _plausible(kind: Kind, speech: Speech, inside: list[int], words: list[str]) 
         return bool(_MONEY_HINTS & set(speech.values))
     if kind is Kind.ADDRESS:
         numbered = any(speech.atoms[i].kind in {"digits", "code"} for i in inside)
+        if len(words) == 1 and numbered:
+            return False  # a floor, a room
         return numbered or len(words) > 3 or not _PLACE_CUES & {words[0], *speech.values[inside[0] - 1 : inside[0]]}
     return True
