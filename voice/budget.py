@@ -108,3 +108,11 @@ class Forecasts:
     def snapshot(self) -> dict[str, float]:
         """The forecast of every stage in milliseconds, for the trace."""
         return {str(stage): round(self.stage_ms(stage), 1) for stage in Stage}
+
+
+def pace_ms(forecasts: Forecasts, least_ms: float) -> float:
+    """How often to look at what is being said, at most every ``least_ms``.
+
+    A look takes half of the time at most: on a busy machine it is taken seldom.
+    """
+    return max(least_ms, 2 * forecasts.stage_ms(Stage.ASR))

@@ -1,6 +1,10 @@
-"""Which processor this is: what was compiled or measured on one is not trusted on another. Standard library only."""
+"""Which processor this is, and how much of it may be used: what was compiled or measured on one is not trusted on another.
+
+Standard library only.
+"""
 
 import hashlib
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -40,3 +44,8 @@ def _brand() -> str:
         except (OSError, subprocess.SubprocessError):
             pass
     return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,8 @@
 """The latency-budget log: what happened when, one JSON line a turn.
 
-A :class:`TurnTrace` collects absolute marks while the turn runs and renders them into a record (:data:`SCHEMA_VERSION`). A
-:class:`TraceLog` writes records on a thread of its own: a full disk, a read-only folder or a slow one never stops a
-conversation; what could not be written is counted.
+A :class:`TurnTrace` collects absolute marks and the stages' times while the turn runs and renders them into a record
+(:data:`SCHEMA_VERSION`). A :class:`TraceLog` writes records on a thread of its own: a full disk, a read-only folder or a slow
+one never stops a conversation; what could not be written is counted.
 """
 
 import json
@@ -49,15 +49,6 @@ class Mark(StrEnum):
     BARGE_IN = "barge_in"
 
 
-STAGE_MARKS: Final[Mapping[Stage, tuple[Mark, Mark]]] = {
-    Stage.ASR: (Mark.VAD_SILENCE, Mark.ASR_FINAL),
-    Stage.ROUTE: (Mark.ASR_FINAL, Mark.ROUTE),
-    Stage.LLM_FIRST_TOKEN: (Mark.ROUTE, Mark.LLM_FIRST_TOKEN),
-    Stage.LLM_CLAUSE: (Mark.LLM_FIRST_TOKEN, Mark.FIRST_CLAUSE),
-    Stage.TTS_FIRST_AUDIO: (Mark.FIRST_CLAUSE, Mark.TTS_FIRST_AUDIO),
-}
-"""Each stage runs from the first mark to the second."""
-
 _TEXTS: Final = ("user_text", "reply_text", "heard_text")
 
 
@@ -75,6 +66,7 @@ class TurnTrace:
         self.conversation = conversation
         self.marks: dict[Mark, float] = {}
         self.deadline: Deadline | None = None
+        self.took_ms: dict[Stage, float] = {}
         self.forecast_ms: dict[str, float] = {}
         self.details: dict[str, Any] = {}
         self._wall_offset_s = wall_offset_s
@@ -92,13 +84,6 @@ class TurnTrace:
         for mark in marks:
             self.marks.pop(mark, None)
 
-    def stage_ms(self, stage: Stage) -> float | None:
-        """How long a stage took, or ``None`` where it did not run."""
-        begin, end = STAGE_MARKS[stage]
-        if begin not in self.marks or end not in self.marks:
-            return None
-        return max(0.0, (self.marks[end] - self.marks[begin]) * 1000)
-
     @property
     def ttfa_ms(self) -> float | None:
         """The user's last voiced sample → the first audio sent."""
@@ -110,7 +95,7 @@ class TurnTrace:
         """The turn's line: marks in Unix milliseconds and as offsets from the end of speech, stages, deadline, lateness."""
         origin_s = self.marks.get(Mark.SPEECH_END)
         first_s = self.marks.get(Mark.FIRST_AUDIO_SENT)
-        stages = {str(stage): _ms(self.stage_ms(stage)) for stage in Stage}
+        stages = {str(stage): _ms(self.took_ms.get(stage)) for stage in Stage}
         late_ms = self.deadline.late_ms(first_s) if self.deadline is not None and first_s is not None else None
         return {
             "schema": SCHEMA_VERSION,
@@ -134,8 +119,8 @@ class TurnTrace:
         """The stages that took longer than was forecast, the worst first."""
         over = {
             str(stage): took - self.forecast_ms[str(stage)]
-            for stage in Stage
-            if (took := self.stage_ms(stage)) is not None and str(stage) in self.forecast_ms
+            for stage, took in self.took_ms.items()
+            if str(stage) in self.forecast_ms
         }
         return sorted((stage for stage, ms in over.items() if ms > 0), key=lambda stage: -over[stage])
 

@@ -52,7 +52,7 @@ def test_private_words_do_not_reach_a_log_that_keeps_texts(router: Router, tmp_p
         user.conversation.push_text("my name is rosalind ferreira")
         await user.hush_until(out.ReplyEnded)
 
-    user = talk(script, fakes=Fakes(router=router), trace=log, config=Config(turn=TurnConfig(max_silence_ms=1000)))
+    user = talk(script, fakes=Fakes(router=router), trace=log, config=Config(trace=TraceConfig(text=True)))
     log.close()
     line = json.loads((tmp_path / "turns.jsonl").read_text())
     assert "rosalind" in user.record["user_text"].lower()

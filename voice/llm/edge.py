@@ -7,12 +7,12 @@ partial transcript that turned out otherwise need no bookkeeping here: the next 
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from voice import models
 from voice.config import LlmConfig
+from voice.cpu import cores
 from voice.errors import ChatError
 from voice.llm.engine import ALONE_TOKENS, Engine
 from voice.llm.history import first_kept, normalize, turns_of
@@ -25,8 +25,8 @@ from voice.stages import Message, Token
 
 log = logging.getLogger(__name__)
 
-READ_AHEAD_TOKENS = 64
-"""A reply whose reader is this far behind pauses."""
+READ_AHEAD_TOKENS = 2
+"""A reply whose reader is this far behind pauses: what waits to be said must not take the processor from what is awaited."""
 
 
 class EdgeModel:
@@ -97,7 +97,7 @@ class EdgeModel:
 
     def _load(self) -> Runtime:
         config = self.config
-        threads = config.threads or min(_cores(), 8)
+        threads = config.threads or min(cores(), 8)
         return Runtime(
             self.path,
             context_tokens=config.context_tokens,
@@ -168,7 +168,7 @@ class EdgeChat:
     async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
 
-        A second reply in the same conversation ends the first with an error. A reply whose reader is 64 tokens behind pauses.
+        A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
         prompt = self._prompt(messages, max_tokens)
         max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
@@ -297,8 +297,3 @@ class _Single:
 def _dialogue(turns: int) -> list[Message]:
     """A conversation of one-letter messages that ends with the user's."""
     return [Message("system", "x"), *(Message("assistant" if i % 2 else "user", "x") for i in range(turns))]
-
-
-def _cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,12 +24,14 @@ class Placing:
         self._watch = self._router.watch()
 
     def place(self, text: str, forecast: Forecast) -> Decision:
-        """The decision on the turn's final transcript; an attempt that is taken back asks again. About a millisecond."""
+        """The decision on the turn's transcript, or on what is drafted for; other words ask again. About a millisecond."""
         decision = self._router.decide(text, watch=self._watch, state=self._state, forecast=forecast)
         self._redactor.redact(text, decision.verdict.findings)
         self._state = State(self._state.tainted, self._state.redacted, decision.choice.route)
         return decision
 
     def hide(self, text: str) -> str:
-        """``text`` with placeholders for everything private that was said so far: what a log may hold."""
-        return self._redactor.hide(text)
+        """``text`` with placeholders for what is private in it, or was in what was said before: what a log may hold."""
+        hidden = self._redactor.hide(text)
+        found = self._router.decide(hidden).verdict
+        return "[TOO LONG TO BE CHECKED]" if found.too_long else self._redactor.redact(hidden, found.findings)

@@ -14,14 +14,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, assert_never
 
 from voice import events as out
-from voice.budget import Deadline
+from voice.budget import Deadline, pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
-from voice.errors import Overloaded, VoiceError
+from voice.errors import AsrError, Overloaded, VoiceError
 from voice.inference import Priority
-from voice.pipeline import ATTEMPT_MARKS, Attempt, Request, Stages
+from voice.pipeline import Attempt, Stages
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session.ear import Ear
@@ -31,6 +31,7 @@ from voice.session.mouth import Mouth
 from voice.session.overlap import Overlap
 from voice.session.pause import Pause
 from voice.session.playback import Playback
+from voice.session.preparation import Preparation
 from voice.session.turn import Turn
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
 from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s, with_texts
@@ -43,7 +44,8 @@ LAST_LOOK_MS = 70.0
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 OVERLAP_WORDS_EVERY_MS = 320.0
-_REPLY_MARKS = (*ATTEMPT_MARKS, Mark.SPEECH_END, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
+_PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
+_REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +97,10 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._start(self._ear.run(), "listen")
-                await self._closing.wait()
+                try:
+                    await self._closing.wait()
+                finally:
+                    self.close()  # nothing that still happens begins anything
                 for task in tuple(self._tasks):
                     task.cancel()
         finally:
@@ -134,6 +139,8 @@ class Conversation:
     # --- what happens --------------------------------------------------------------------------------------------------------
 
     def _happened(self, what: Input, *, typed: str | None = None) -> None:
+        if self._closing.is_set():
+            return
         row = step(self._state, what)
         self._state = row.to
         for action in row.actions:
@@ -233,14 +240,11 @@ class Conversation:
         if self._placing is not None:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        looks = Looks(
-            self._ear,
-            self._engines.recognizer,
-            self._engines.turn_detector,
-            self._start,
-            lambda *said: self._on_partial(turn, *said),
+        looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
+        preparation = Preparation(
+            self._stages(), self._history.messages(), looks.idle, self._start, lambda: self._on_ready(turn)
         )
-        turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, typed)
+        turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:
             self._ear.tracker.close()
@@ -252,18 +256,17 @@ class Conversation:
         self._start_for(turn, self._look_now_and_then(turn), "looks")
 
     async def _look_now_and_then(self, turn: Turn) -> None:
-        """A voice without dips is looked at all the same."""
+        """Follow what is being said, as closely as the processor allows."""
         while True:
-            await asyncio.sleep(self._config.asr.partial_interval_ms / 1000)
-            if not turn.looks.under_way:
-                turn.looks.take(turn.start_sample)
+            await asyncio.sleep(pace_ms(self._engines.forecasts, self._config.asr.partial_interval_ms) / 1000)
+            turn.looks.glance(turn.start_sample)
 
     def _on_dip(self) -> None:
         if self._turn is not None and self._state is State.LISTENING:
-            self._turn.looks.take(self._turn.start_sample)
+            self._turn.looks.at_dip(self._turn.start_sample)
 
     def _on_partial(self, turn: Turn, text: str, stable_chars: int) -> None:
-        """Tell it, and take all but its last word into the language model's cache while the user still speaks.
+        """Tell it, and draft a reply to it; or else take all but its last word into the language model's cache.
 
         What turns out otherwise costs nothing more: the cache keeps what agrees.
         """
@@ -271,7 +274,7 @@ class Conversation:
             return
         turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
         self._emit(out.PartialTranscript(turn.number, text, stable_chars))
-        if self._state is State.LISTENING and (so_far := text.rpartition(" ")[0]):
+        if self._state is State.LISTENING and not turn.preparation.draft(text) and (so_far := text.rpartition(" ")[0]):
             self._start_for(turn, self._prefill(so_far), "prefill")
 
     async def _prefill(self, said: str) -> None:
@@ -280,29 +283,49 @@ class Conversation:
 
     def _prepare_reply(self, turn: Turn) -> None:
         turn.cancel_tasks()
-        now_s = self._clock.now_s()
-        trace = turn.trace
-        speech_end_s = trace.marks[Mark.SPEECH_END]
-        trace.mark(Mark.VAD_SILENCE, now_s)
-        trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
-        trace.forecast_ms = self._engines.forecasts.snapshot()
-        look = None
-        if turn.typed is None:
-            look = turn.looks.covering(turn.speech_end_sample) or turn.looks.must_take(turn.start_sample)
-        turn.attempt = Attempt(
-            self._stages(),
-            Request(self._history.messages(), look.words if look is not None else turn.typed or ""),
-            trace,
-            lambda text: self._on_transcript(turn, text),
-            lambda: None if turn.pause is None else turn.pause.ready(),
-        )
-        if look is None:
-            self._start_for(turn, turn.attempt.run(), "reply")
+        speech_end_s = turn.trace.marks[Mark.SPEECH_END]
+        turn.trace.mark(Mark.VAD_SILENCE, self._clock.now_s())
+        turn.trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
+        turn.trace.forecast_ms = self._engines.forecasts.snapshot()
+        if turn.typed is not None:
+            turn.transcript = turn.typed
+            turn.settled = self._start_for(turn, self._settle_typed(turn, turn.typed), "settle")
             return
+        look = turn.looks.covering(turn.speech_end_sample) or turn.looks.take(turn.start_sample)
         turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
-        self._start_for(turn, self._answer(turn.attempt, turn.pause), "reply")
-        self._start_for(turn, self._weigh_melody(turn, turn.pause, look), "melody")
+        turn.settled = self._start_for(turn, self._settle(turn, look), "settle")
+        self._start_for(turn, self._weigh_melody(turn, turn.pause), "melody")
         self._start_for(turn, turn.pause.weigh_words(look.words), "words")
+
+    async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
+        return turn.preparation.settle(text)
+
+    async def _settle(self, turn: Turn, look: Look) -> Attempt | None:
+        """Wait for the words, and have them answered."""
+        heard = await asyncio.shield(look.words)
+        turn.trace.mark(Mark.ASR_FINAL, self._clock.now_s())
+        if heard is None:
+            attempt = turn.preparation.fail(AsrError("the utterance could not be recognised"))
+            if not turn.committed:
+                self._happened(Input.END_OF_TURN)  # there is no evidence to wait for
+            return attempt
+        turn.transcript = heard.text
+        if turn.committed:
+            if heard.text:
+                self._emit(out.FinalTranscript(turn.number, heard.text))
+            else:
+                self._happened(Input.NOTHING_SAID)
+        if not heard.text:
+            return None
+        attempt = turn.preparation.settle(heard.text)
+        self._on_ready(turn)
+        return attempt
+
+    def _on_ready(self, turn: Turn) -> None:
+        """The first audio is there; the gate may open if it answers what was said."""
+        attempt = turn.preparation.attempt
+        if turn.pause is not None and turn.transcript and attempt is not None and attempt.ready and not turn.pause.doubted:
+            turn.pause.ready()
 
     def _stages(self) -> Stages:
         return Stages(
@@ -316,13 +339,6 @@ class Conversation:
             calibration=CALIBRATIONS.get(self._config.llm.model),
         )
 
-    async def _answer(self, attempt: Attempt, pause: Pause) -> None:
-        await attempt.run()
-        if not pause.doubted:
-            pause.ready()  # also where there is nothing to hear
-        if attempt.failure is not None and attempt.transcript is None:
-            self._happened(Input.END_OF_TURN)  # recognition failed: there is no evidence to wait for
-
     def _end_turn(self) -> None:
         """Commit, unless the level has just risen: then the detector first says whether that is speech."""
         turn = self._turn
@@ -331,27 +347,21 @@ class Conversation:
         else:
             self._happened(Input.END_OF_TURN)
 
-    async def _weigh_melody(self, turn: Turn, pause: Pause, look: Look) -> None:
-        melody = await asyncio.shield(look.melody)
+    async def _weigh_melody(self, turn: Turn, pause: Pause) -> None:
+        melody = await turn.looks.melody(turn.start_sample, turn.speech_end_sample)
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())
             pause.learn_melody(melody)
 
-    def _on_transcript(self, turn: Turn, text: str) -> None:
-        if turn.committed:
-            if text:
-                self._emit(out.FinalTranscript(turn.number, text))
-            else:
-                self._happened(Input.NOTHING_SAID)
-
     def _take_back(self, turn: Turn) -> None:
         turn.cancel_tasks()
         turn.takebacks += 1
-        if turn.attempt is not None:
-            turn.wasted_tokens += turn.attempt.tokens
-            turn.attempt = None
+        turn.transcript = None
         turn.trace.forget(*_REPLY_MARKS)
-        if not turn.committed:
+        if turn.committed:
+            turn.preparation.take_back()
+        else:
+            turn.preparation.unsettle()
             self._start_for(turn, self._look_now_and_then(turn), "looks")
 
     def _reopen(self, turn: Turn) -> None:
@@ -375,13 +385,10 @@ class Conversation:
             turn.pause.cancel()
         self._ear.tracker.close()
         self._emit(out.SpeechStopped(turn.number, trace.marks[Mark.SPEECH_END]))
-        attempt = turn.attempt
-        if attempt is None:
-            raise RuntimeError("a gate without a reply behind it")
-        if attempt.transcript:
-            self._emit(out.FinalTranscript(turn.number, attempt.transcript))
+        if turn.transcript:
+            self._emit(out.FinalTranscript(turn.number, turn.transcript))
         turn.mouth = self._new_mouth(turn)
-        self._start_for(turn, self._speak(turn.mouth, attempt), "speak")
+        self._start_for(turn, self._speak(turn, turn.mouth), "speak")
 
     def _new_mouth(self, turn: Turn) -> Mouth:
         rate_hz = self._engines.synthesizer.sample_rate_hz
@@ -399,7 +406,12 @@ class Conversation:
             send_audio,
         )
 
-    async def _speak(self, mouth: Mouth, attempt: Attempt) -> None:
+    async def _speak(self, turn: Turn, mouth: Mouth) -> None:
+        if turn.settled is None:
+            raise RuntimeError("a gate without a reply behind it")
+        attempt = await asyncio.shield(turn.settled)
+        if attempt is None:
+            return  # nothing was said
         await mouth.run(attempt.parts)
         if attempt.failure is not None:
             self._emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
@@ -408,6 +420,7 @@ class Conversation:
     def _clear_audio(self, turn: Turn) -> None:
         turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
         turn.cancel_tasks()
+        turn.preparation.stop()
         self._emit(out.AudioCleared(turn.number, turn.heard(self._clock.now_s())))
 
     def _mouth(self, turn: Turn) -> Mouth:
@@ -420,12 +433,14 @@ class Conversation:
             return "nothing_said"
         if why is not Input.REPLY_ENDED:
             return "interrupted"
-        return "completed" if turn.attempt is not None and turn.attempt.failure is None else "failed"
+        attempt = turn.preparation.attempt
+        return "completed" if attempt is not None and attempt.failure is None else "failed"
 
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
         turn.cancel_tasks()
         turn.looks.cancel()
+        turn.preparation.stop()
         if reason == "nothing_said":
             self._ear.tracker.close()
         heard = turn.heard(self._clock.now_s())
@@ -433,7 +448,8 @@ class Conversation:
             self._history.add(turn.said, heard)
         record = turn.record(reason, heard)
         if self._trace is not None:
-            self._trace.write(record if self._placing is None else with_texts(record, self._placing.hide))
+            hide = self._placing.hide if self._placing is not None and self._config.trace.text else None
+            self._trace.write(record if hide is None else with_texts(record, hide))
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
 
@@ -492,7 +508,8 @@ class Conversation:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _start_for(self, turn: Turn, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _start_for(self, turn: Turn, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = self._start(work, name)
         turn.tasks.add(task)
         task.add_done_callback(turn.tasks.discard)
+        return task

@@ -102,6 +102,11 @@ class Ear:
         """The sample since which the level is down, by the quick and rough measure of it."""
         return self._dips.quiet_since
 
+    @property
+    def burst(self) -> bool:
+        """See :attr:`voice.vad.dip.DipDetector.burst`."""
+        return self._dips.burst
+
     async def _wait_for_audio(self) -> None:
         if not self.tracker.in_utterance:
             await self._arrived.wait()

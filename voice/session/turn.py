@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from voice.budget import Stage
 from voice.events import ReplyEnd
 from voice.pipeline import Attempt
 from voice.session.looks import Looks
 from voice.session.mouth import Mouth
 from voice.session.pause import Pause
+from voice.session.preparation import Preparation
 from voice.trace import TurnTrace
 
 
@@ -20,7 +22,9 @@ class Turn:
         number: from 1, within the conversation.
         start_sample: where its audio begins (pre-roll included).
         typed: the text of a typed turn; ``None`` for a spoken one.
+        transcript: what the user said or typed, once it is settled.
         speech_end_sample: where the detector heard its speech end.
+        settled: gives the attempt that answers the turn, ``None`` when nothing was said.
         committed: whether its end is decided and the gate is open.
     """
 
@@ -28,16 +32,17 @@ class Turn:
     start_sample: int
     trace: TurnTrace
     looks: Looks
+    preparation: Preparation
     typed: str | None = None
+    transcript: str | None = None
     committed: bool = False
     speech_end_sample: int = 0
-    attempt: Attempt | None = None
+    settled: "asyncio.Task[Attempt | None] | None" = None
     pause: Pause | None = None
     mouth: Mouth | None = None
-    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
     takebacks: int = 0
     reopenings: int = 0
-    wasted_tokens: int = 0
 
     def cancel_tasks(self) -> None:
         """Stop everything that is under way for this turn."""
@@ -51,7 +56,7 @@ class Turn:
     @property
     def said(self) -> str:
         """What the user said or typed, as far as it is known."""
-        return (self.attempt.transcript if self.attempt is not None else None) or self.typed or ""
+        return self.transcript or self.typed or ""
 
     def heard(self, now_s: float) -> str:
         """The part of the reply that the user has heard."""
@@ -59,7 +64,13 @@ class Turn:
 
     def record(self, reason: ReplyEnd, heard: str) -> dict[str, Any]:
         """The turn's line of the log."""
-        attempt = self.attempt
+        attempt = self.preparation.attempt
+        if attempt is not None:
+            self.trace.marks.update(attempt.marks)
+            self.trace.took_ms.update(attempt.took_ms)
+            self.trace.details.update(attempt.details)
+        if self.looks.took_ms is not None:
+            self.trace.took_ms[Stage.ASR] = self.looks.took_ms
         return self.trace.record(
             end_reason=reason,
             tier="edge",
@@ -70,6 +81,6 @@ class Turn:
             takebacks=self.takebacks,
             reopenings=self.reopenings,
             reply_tokens=attempt.tokens if attempt is not None else 0,
-            wasted_tokens=self.wasted_tokens,
+            wasted_tokens=self.preparation.wasted_tokens,
             error=None if attempt is None or attempt.failure is None else str(attempt.failure),
         )

@@ -15,6 +15,8 @@ BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
 """Levels are taken over 10 ms."""
 DIP_BLOCKS = 4
 """So many quiet blocks in a row are a dip."""
+VOICE_BLOCKS = 4
+"""Less than this between two dips adds no word."""
 _MEMORY_BLOCKS = 300
 _LEAST_BLOCKS = 30
 _THRESHOLD_EVERY_BLOCKS = 5
@@ -36,12 +38,18 @@ class DipDetector:
         self._levels_db: deque[float] = deque(maxlen=_MEMORY_BLOCKS)
         self._blocks = 0
         self._quiet = 0
+        self._loud = 0
         self._threshold_db = -np.inf
 
     @property
     def quiet_since(self) -> int | None:
         """The sample at which the quiet that goes on now began, ``None`` when it is loud."""
         return (self._blocks - self._quiet) * BLOCK_SAMPLES if self._quiet >= DIP_BLOCKS else None
+
+    @property
+    def burst(self) -> bool:
+        """Whether the sound before the quiet that goes on now was too short for a voice: the release of a "k", a click."""
+        return self._quiet >= DIP_BLOCKS and self._loud < VOICE_BLOCKS
 
     def push(self, samples: Samples) -> bool:
         """Take the next samples, any number. True when a dip has just been found: once a dip."""
@@ -62,7 +70,11 @@ class DipDetector:
         self._levels_db.append(level_db)
         if self._blocks % _THRESHOLD_EVERY_BLOCKS == 0:
             self._threshold_db = self._threshold()
-        self._quiet = self._quiet + 1 if level_db < self._threshold_db else 0
+        if level_db < self._threshold_db:
+            self._quiet += 1
+        else:
+            self._loud = self._loud + 1 if self._quiet < DIP_BLOCKS else 1
+            self._quiet = 0
         return self._quiet == DIP_BLOCKS
 
     def _threshold(self) -> float:
