@@ -194,7 +194,10 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
         if cue is Kind.BIRTH_DATE:
             return None  # the rules for statements see the whole date
         return found(
-            _by_checksum(digits) or (cue if not (cue is Kind.SECRET and count > 8) else Kind.DIGITS), 0.9, f"cue: {cue}"
+            (None if cue is Kind.PHONE else _by_checksum(digits))
+            or (cue if not (cue is Kind.SECRET and count > 8) else Kind.DIGITS),
+            0.9,
+            f"cue: {cue}",
         )
     plus = run.first > 0 and speech.values[run.first - 1] in {"plus", "+"}
     if plus and 8 <= count <= 16:
