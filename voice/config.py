@@ -212,6 +212,26 @@ class TraceConfig(Section, frozen=True):
         _require(1 <= self.keep_files <= 100, "keep_files must be 1 to 100")
 
 
+class RouteConfig(Section, frozen=True):
+    """Where a turn is answered. There is no cloud tier yet: every turn stays on the device, whatever the mode, and says why."""
+
+    enabled: bool = True
+    """Place every turn and note the decision in its trace; what is private never stands in the log."""
+    mode: Literal["edge", "cloud", "hybrid"] = "edge"
+    threshold: float = 0.5
+    """Hybrid: the pull towards the cloud, 0 to 1, from which on a turn goes there."""
+    long_tokens: int = 1024
+    """An answer expected to be longer pulls to the cloud."""
+    redact: tuple[str, ...] = ()
+    """Kinds of private matter that may leave as placeholders (name, phone ...); all others stay on the device."""
+    allow: tuple[str, ...] = ()
+    """Kinds that may leave as they are."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.threshold <= 1, "threshold must be 0 to 1")
+        _require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
+
+
 class Config(Section, frozen=True):
     """All settings."""
 
@@ -221,6 +241,7 @@ class Config(Section, frozen=True):
     llm: LlmConfig = LlmConfig()
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
+    route: RouteConfig = RouteConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
 

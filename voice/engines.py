@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from voice.budget import Forecasts
 from voice.config import Config
+from voice.route.router import Router
 from voice.stages import ChatModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 
 
@@ -16,6 +17,7 @@ class Engines:
 
     Attributes:
         detector: makes the voice activity detector of one stream.
+        router: places every turn; ``None`` where that is switched off.
     """
 
     detector: Callable[[], SpeechDetector]
@@ -24,6 +26,7 @@ class Engines:
     chat_model: ChatModel
     synthesizer: Synthesizer
     forecasts: Forecasts = field(default_factory=Forecasts)
+    router: Router | None = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -40,6 +43,8 @@ class Engines:
         from voice.asr.whisper import WhisperRecognizer
         from voice.llm.edge import EdgeModel
         from voice.models import locate
+        from voice.route.router import locate as locate_router
+        from voice.route.router import policy_of
         from voice.tts.piper import PiperSynthesizer
         from voice.turn.smart_turn import SmartTurn
         from voice.vad.silero import SileroModel
@@ -75,12 +80,20 @@ class Engines:
             ready("speech synthesis")
             return model
 
-        with ThreadPoolExecutor(max_workers=5, thread_name_prefix="voice-load") as pool:
+        def routing() -> Router | None:
+            if not config.route.enabled:
+                return None
+            router = Router(locate_router(), policy_of(config.route))
+            ready("router")
+            return router
+
+        with ThreadPoolExecutor(max_workers=6, thread_name_prefix="voice-load") as pool:
             silero = pool.submit(detection)
             whisper = pool.submit(recognition)
             smart = pool.submit(turn_detection)
             chat = pool.submit(language)
             piper = pool.submit(synthesis)
+            route = pool.submit(routing)
         try:
             return cls(
                 detector=silero.result().detector,
@@ -88,6 +101,7 @@ class Engines:
                 turn_detector=smart.result(),
                 chat_model=chat.result(),
                 synthesizer=piper.result(),
+                router=route.result(),
                 _closing=stack,
             )
         except BaseException:

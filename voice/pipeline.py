@@ -11,11 +11,15 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from voice.budget import Forecasts, Stage
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import ChatError, VoiceError
+from voice.route.confidence import FIRST_TOKENS, Calibration, unknown_probability
+from voice.route.placing import Placing
+from voice.route.policy import Forecast
 from voice.stages import Chat, Message, SpeechChunk, Synthesizer
 from voice.trace import Mark
 from voice.tts.clauses import ClauseSplitter
@@ -47,6 +51,9 @@ class Stages:
     clock: Clock
     first_clause_words: int
     max_reply_tokens: int
+    placing: Placing | None = None
+    calibration: Calibration | None = None
+    """Of the language model's own doubt, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,6 @@ class Attempt:
 
     Args:
         idle: set while nothing more urgent needs the processor; the attempt pauses while it is not.
-        idle: set while nothing more urgent needs the processor; the attempt pauses while it is not.
         failure: what went wrong before there were words to answer; the attempt is then an apology.
 
     Attributes:
@@ -74,6 +80,7 @@ class Attempt:
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
         took_ms: how long its stages took.
+        details: what else the turn's trace says of it: where it was placed, and the model's own doubt.
     """
 
     def __init__(
@@ -92,6 +99,8 @@ class Attempt:
         self.failure: Exception | None = failure
         self.marks: dict[Mark, float] = {}
         self.took_ms: dict[Stage, float] = {}
+        self.details: dict[str, Any] = {}
+        self._logprobs: list[float] = []
         self._stages = stages
         self._request = request
         self._idle = idle
@@ -128,10 +137,19 @@ class Attempt:
             self._is_ready()
 
     async def _answer(self) -> None:
+        self._place()
         self._ended(Stage.ROUTE, Mark.ROUTE)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._think(), name="think")
             group.create_task(self._speak(), name="speak")
+
+    def _place(self) -> None:
+        """Decide where the turn is answered. There is no cloud tier yet: the edge answers, and the trace says what it was."""
+        if self._stages.placing is None:
+            return
+        edge_ms = self._stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
+        decision = self._stages.placing.place(self.said, Forecast(edge_first_ms=edge_ms))
+        self.details["route"] = decision.brief()
 
     async def _apologise(self) -> None:
         try:
@@ -152,6 +170,7 @@ class Attempt:
                 async for token in tokens:
                     self._ended(Stage.LLM_FIRST_TOKEN, Mark.LLM_FIRST_TOKEN)
                     self.tokens += 1
+                    self._doubt(token.logprob)
                     self.reply += token.text
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
@@ -163,6 +182,14 @@ class Attempt:
                 await self._hand_over(clause)
         finally:
             self._clauses.close()
+
+    def _doubt(self, logprob: float) -> None:
+        """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""
+        if self._stages.calibration is None or len(self._logprobs) == FIRST_TOKENS:
+            return
+        self._logprobs.append(logprob)
+        if (unknown := unknown_probability(self._logprobs, self._stages.calibration)) is not None:
+            self.details["unknown_probability"] = round(unknown, 3)
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):

@@ -10,7 +10,7 @@ import logging
 import logging.handlers
 import queue
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -123,6 +123,11 @@ class TurnTrace:
             if str(stage) in self.forecast_ms
         }
         return sorted((stage for stage, ms in over.items() if ms > 0), key=lambda stage: -over[stage])
+
+
+def with_texts(record: Mapping[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """The record with every text replaced by what ``change`` makes of it."""
+    return {key: change(value) if key in _TEXTS and isinstance(value, str) else value for key, value in record.items()}
 
 
 def redacted(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from voice.engines import Engines
 from voice.errors import AsrError, ChatError
 from voice.inference import Priority
+from voice.route.router import Router
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript
 
 VOCABULARY = tuple(
@@ -179,6 +180,7 @@ class Fakes:
     turn_detector: FakeTurnDetector = field(default_factory=FakeTurnDetector)
     chat_model: FakeChatModel = field(default_factory=FakeChatModel)
     synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
+    router: Router | None = None
 
     def engines(self) -> Engines:
-        return Engines(FakeDetector, self.recognizer, self.turn_detector, self.chat_model, self.synthesizer)
+        return Engines(FakeDetector, self.recognizer, self.turn_detector, self.chat_model, self.synthesizer, router=self.router)

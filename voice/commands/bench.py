@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model.",
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model, the router.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -154,6 +154,29 @@ def llm(context: typer.Context, *, json: Json = None, rounds: Annotated[int, typ
     print_json(data=found)
     if json is not None:
         write_json(json, found)
+
+
+@app.command(epilog="voice bench router --json router.json")
+def router(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The text sets; by default ../shared/data/text, where it is there.")
+    ] = None,
+) -> None:
+    """Time of a decision, accuracy of its heads, quality against cloud share, private matter found; what compression cost."""
+    from voice.bench import router as bench
+    from voice.bench.report import write_json
+
+    settings(context)
+    people = console()
+    with people.status("deciding a few ten thousand times …"):
+        found = bench.bench_router(data)
+    bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
+        bench.plot(found, json.with_suffix(".png"))
 
 
 def progress_bar() -> "Progress":

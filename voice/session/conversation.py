@@ -21,6 +21,8 @@ from voice.config import Config
 from voice.engines import Engines
 from voice.errors import AsrError, Overloaded, VoiceError
 from voice.pipeline import Attempt, Stages
+from voice.route.confidence import CALIBRATIONS
+from voice.route.placing import Placing
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
@@ -31,7 +33,7 @@ from voice.session.playback import Playback
 from voice.session.preparation import Preparation
 from voice.session.turn import Turn
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
-from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
+from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s, with_texts
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
@@ -67,6 +69,7 @@ class Conversation:
         self._history = History(config.llm.system_prompt)
         self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
+        self._placing = Placing(engines.router) if engines.router is not None else None
         self._state = State.IDLE
         self._turn: Turn | None = None
         self._turns = 0
@@ -231,6 +234,8 @@ class Conversation:
 
     def _open_turn(self, typed: str | None) -> None:
         self._turns += 1
+        if self._placing is not None:
+            self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
         preparation = Preparation(
@@ -327,6 +332,8 @@ class Conversation:
             clock=self._clock,
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
+            placing=self._placing,
+            calibration=CALIBRATIONS.get(self._config.llm.model),
         )
 
     def _end_turn(self) -> None:
@@ -438,7 +445,8 @@ class Conversation:
             self._history.add(turn.said, heard)
         record = turn.record(reason, heard)
         if self._trace is not None:
-            self._trace.write(record)
+            hide = self._placing.hide if self._placing is not None and self._config.trace.text else None
+            self._trace.write(record if hide is None else with_texts(record, hide))
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
 

@@ -68,6 +68,7 @@ class Turn:
         if attempt is not None:
             self.trace.marks.update(attempt.marks)
             self.trace.took_ms.update(attempt.took_ms)
+            self.trace.details.update(attempt.details)
         if self.looks.took_ms is not None:
             self.trace.took_ms[Stage.ASR] = self.looks.took_ms
         return self.trace.record(

@@ -1,0 +1,1 @@
+"""How the router's encoder is trained; see ``scripts/train_router --help`` and docs/router.md."""

@@ -1,0 +1,88 @@
+"""The router in a conversation: what the trace says, and what the log must not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.engines import Fakes
+from tests.fakes.talk import Talk, talk
+from voice import events as out
+from voice.config import Config, RouteConfig, TraceConfig, TurnConfig
+from voice.errors import ConfigError
+from voice.route.labels import Kind
+from voice.route.placing import Placing
+from voice.route.policy import Forecast
+from voice.route.router import Router, locate, policy_of
+from voice.trace import TraceLog
+
+pytestmark = pytest.mark.real
+HYBRID = RouteConfig(mode="hybrid")
+
+
+@pytest.fixture(scope="module")
+def router() -> Router:
+    return Router(locate(), policy_of(HYBRID))
+
+
+def test_every_turn_is_placed_and_its_trace_says_why(router: Router) -> None:
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("explain how the roman empire came to fall")
+        await user.hush_until(out.ReplyEnded)
+        await user.hush(1.0)
+        user.conversation.push_text("my card number is four one one one one one one one one one one one one one one one")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=Fakes(router=router), config=Config(turn=TurnConfig(max_silence_ms=1000)))
+    records: list[dict[str, Any]] = [dict(event.record) for event in user.all(out.TurnTraced)]
+    open_, private = records[0]["route"], records[-1]["route"]
+    assert (open_["tier"], open_["runner_up"], open_["private"]) == ("edge", "cloud", [])
+    assert 0 < open_["ms"] < 1000
+    assert (private["tier"], private["private"]) == ("edge", ["card"])
+    assert "four" not in json.dumps(private)
+    assert records[0]["stages_ms"]["route"] is not None
+    assert 0 < records[0]["unknown_probability"] < 1
+
+
+def test_private_words_do_not_reach_a_log_that_keeps_texts(router: Router, tmp_path: Path) -> None:
+    log = TraceLog(TraceConfig(path=str(tmp_path / "turns.jsonl"), text=True))
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("my name is rosalind ferreira")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=Fakes(router=router), trace=log, config=Config(trace=TraceConfig(text=True)))
+    log.close()
+    line = json.loads((tmp_path / "turns.jsonl").read_text())
+    assert "rosalind" in user.record["user_text"].lower()
+    assert "rosalind" in user.record["reply_text"].lower()
+    assert "rosalind" not in json.dumps(line).lower()
+    assert "[NAME_1]" in line["user_text"]
+    assert "[NAME_1]" in line["reply_text"]
+
+
+def test_what_was_private_once_keeps_later_turns_on_the_device(router: Router) -> None:
+    placing = Placing(router)
+    reachable = Forecast(cloud_first_ms=200.0)
+    hard = "explain how the roman empire came to fall"
+    placing.begin_turn()
+    assert placing.place(hard, reachable).choice.route == "cloud"
+    placing.begin_turn()
+    placing.place("my pin is four eight one five", reachable)
+    placing.begin_turn()
+    assert placing.place(hard, reachable).choice.route == "edge"
+
+
+def test_settings_become_a_policy_and_unknown_kinds_are_named() -> None:
+    policy = policy_of(RouteConfig(mode="cloud", threshold=0.3, redact=("name",), allow=("age",)))
+    assert (policy.mode, policy.threshold) == ("cloud", 0.3)
+    assert (policy.privacy.of(Kind.NAME), policy.privacy.of(Kind.AGE), policy.privacy.of(Kind.CARD)) == (
+        "redact",
+        "allow",
+        "edge",
+    )
+    with pytest.raises(ConfigError, match="shoes"):
+        policy_of(RouteConfig(redact=("shoes",)))
+    with pytest.raises(ConfigError, match="two treatments"):
+        policy_of(RouteConfig(redact=("name",), allow=("name",)))

@@ -1,0 +1,206 @@
+"""The encoder at run time: an utterance in, the word of each head out.
+
+One ONNX session with one thread; a call costs some hundred microseconds. What is shipped beside the weights (``router.json``)
+says what the heads mean, which file belongs to it by its SHA-256, and the thresholds that were learned with it; anything that
+does not agree is refused when it is loaded, not when a turn depends on it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from voice.errors import ModelError, ModelMissing
+from voice.route.labels import TAGS, TASKS, Task
+
+T = TypeVar("T")
+
+HEADS = {"task": (len(TASKS),), "difficulty": (2,), "length": (2,), "tags": (None, len(TAGS))}
+"""Output → shape; None is the number of tokens."""
+MAX_CHARACTERS = 2000
+"""More of a text is not read by the encoder: 96 tokens fit into it."""
+
+
+LEAST_HIDDEN = 0.25
+"""A piece of a word that is private with less probability than this has no tag."""
+
+
+def clip_ids(ids: Sequence[T], places: int) -> list[T]:
+    """At most ``places`` of ``ids``: the first two thirds and the last third."""
+    if len(ids) <= places:
+        return list(ids)
+    tail = places // 3
+    return [*ids[: places - tail], *ids[-tail:]]
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSpan:
+    """Neighbouring words with the same tag: characters ``start`` to ``end``, and the highest probability in them."""
+
+    tag: str
+    start: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What the encoder says of one utterance.
+
+    Attributes:
+        task: the likeliest class, and ``task_probability``; ``second`` is the next.
+        weak_ok, strong_ok: probabilities that a small and that a large model answers right.
+        tokens, tokens_p90: the expected length of the answer: median and 90 % quantile.
+        tags: private matter, span by span.
+    """
+
+    task: Task
+    task_probability: float
+    second: Task
+    edge_probability: float
+    weak_ok: float
+    strong_ok: float
+    tokens: int
+    tokens_p90: int
+    tags: tuple[TaggedSpan, ...]
+
+    @property
+    def gain(self) -> float:
+        """How much likelier the large model is right than the small one; -1 to 1."""
+        return self.strong_ok - self.weak_ok
+
+
+class Encoder:
+    """The shipped weights, loaded. Thread-safe; holds no state between calls."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load and check the model in ``folder``.
+
+        Raises:
+            ModelMissing: a file is not there.
+            ModelError: a file is not what ``router.json`` says, or its heads are not the ones this program knows.
+        """
+        import onnxruntime  # half a second that a command without a router need not spend
+        from tokenizers import Tokenizer
+
+        self.card = _card(folder)
+        model = _checked(folder, "router.onnx", self.card)
+        tokenizer = _checked(folder, "tokenizer.json", self.card)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._tokenizer = Tokenizer.from_str(tokenizer.decode("utf-8"))
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise ModelError(
+                f"{folder}: the router's model cannot be loaded ({error}). Train it again with scripts/train_router."
+            ) from error
+        self._places = int(self.card["places"])
+        _check_heads(folder, self._session, self.card)
+        self._words = [str(output.name) for output in self._session.get_outputs()]
+
+    def read(self, text: str) -> Heads:
+        """What the heads say of ``text`` (any string; only what fits is read). Some hundred microseconds; never blocks long."""
+        encoding = self._tokenizer.encode(text[:MAX_CHARACTERS])
+        ids = np.array(clip_ids(encoding.ids, self._places), dtype=np.int64)
+        out = dict(zip(self._words, self._session.run(self._words, {"ids": ids}), strict=True))
+        task = _softmax(out["task"])
+        first, second = np.argsort(task)[::-1][:2]
+        tokens, upper = (math.exp(min(9.0, max(0.0, float(x)))) for x in out["length"])
+        places = clip_ids(list(zip(encoding.word_ids, encoding.offsets, strict=True)), self._places)
+        return Heads(
+            task=TASKS[first],
+            task_probability=float(task[first]),
+            second=TASKS[second],
+            edge_probability=float(task[: TASKS.index(Task.EXTRACTION) + 1].sum()),
+            weak_ok=_sigmoid(float(out["difficulty"][0])),
+            strong_ok=_sigmoid(float(out["difficulty"][1])),
+            tokens=round(tokens),
+            tokens_p90=round(max(upper, tokens)),
+            tags=_spans(out["tags"], places),
+        )
+
+
+def _spans(logits: npt.NDArray[np.float32], places: list[tuple[int | None, tuple[int, int]]]) -> tuple[TaggedSpan, ...]:
+    """Runs of whole words with the same tag. A word has the tag of its surest piece."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probability = shifted / shifted.sum(axis=1, keepdims=True)
+    hidden = 1.0 - probability[:, 0]
+    if hidden.max(initial=0.0) < LEAST_HIDDEN:
+        return ()
+    words: dict[int, list[Any]] = {}  # word → [tag, start, end, probability]
+    for at, (word, (start, end)) in enumerate(places):
+        if word is None:
+            continue
+        sure = float(hidden[at])
+        found = words.setdefault(word, [0, start, end, 0.0])
+        found[1], found[2] = min(found[1], start), max(found[2], end)
+        if sure >= LEAST_HIDDEN and sure > found[3]:
+            found[0], found[3] = int(probability[at, 1:].argmax()) + 1, sure
+    spans: list[list[Any]] = []  # [tag, start, end, probability, last word]
+    for word, (tag, start, end, sure) in words.items():
+        if not tag:
+            continue
+        if spans and spans[-1][0] == tag and spans[-1][4] == word - 1:
+            spans[-1][2:] = [end, max(spans[-1][3], sure), word]
+        else:
+            spans.append([tag, start, end, sure, word])
+    return tuple(TaggedSpan(TAGS[tag], start, end, sure) for tag, start, end, sure, _ in spans)
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    shifted = np.exp(logits - logits.max())
+    return np.asarray(shifted / shifted.sum(), dtype=np.float32)
+
+
+def _sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    path = folder / "router.json"
+    if not path.is_file():
+        raise ModelMissing(f"{path} is missing: it comes with the source, or from scripts/train_router.")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}). Take it from the source again.") from error
+    if not isinstance(card, dict) or not {"files", "tasks", "tags", "places", "thresholds"} <= card.keys():
+        raise ModelError(f"{path} does not describe a router. Take it from the source again.")
+    return card
+
+
+def _checked(folder: Path, name: str, card: dict[str, Any]) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise ModelMissing(f"{path} is missing: it comes with the source, or from scripts/train_router.")
+    content = path.read_bytes()
+    wanted = card["files"].get(name)
+    found = hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        raise ModelError(
+            f"{path} is damaged: its SHA-256 is {found[:12]}…, router.json says {str(wanted)[:12]}…. "
+            "Take it from the source again."
+        )
+    return content
+
+
+def _check_heads(folder: Path, session: Any, card: dict[str, Any]) -> None:
+    if card["tasks"] != [str(task) for task in TASKS] or card["tags"] != list(TAGS):
+        raise ModelError(
+            f"{folder}: the model was trained for other classes than this program knows. Use the weights of this version."
+        )
+    found = {output.name: output.shape for output in session.get_outputs()}
+    for name, shape in HEADS.items():
+        if name not in found or [n for n in found[name] if isinstance(n, int)] != [n for n in shape if n is not None]:
+            raise ModelError(
+                f"{folder}: the model's head {name!r} is {found.get(name, 'missing')}, {shape} is needed. "
+                "Use the weights of this version."
+            )

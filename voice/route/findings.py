@@ -1,0 +1,37 @@
+"""What the gate's rules and the tag head report, and how overlapping reports become one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from voice.route.labels import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Private matter in a transcript.
+
+    Attributes:
+        kind: of what sort.
+        start, end: the characters of the original transcript.
+        confidence: 0 to 1; 0.99 for a valid checksum, the model's own probability for the tag head.
+        rule: what found it, for the trace: a cue, a checksum, "tags".
+    """
+
+    kind: Kind
+    start: int
+    end: int
+    confidence: float
+    rule: str
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """In order of place. Of findings that overlap the surest gives the kind and rule; the span is that of all together."""
+    kept: list[Finding] = []
+    for found in sorted(findings, key=lambda f: (f.start, -f.end)):
+        if kept and found.start < kept[-1].end:
+            last = kept[-1]
+            sure = found if found.confidence > last.confidence else last
+            kept[-1] = Finding(sure.kind, last.start, max(last.end, found.end), sure.confidence, sure.rule)
+        else:
+            kept.append(found)
+    return tuple(kept)

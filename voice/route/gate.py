@@ -1,0 +1,126 @@
+"""The privacy gate: what in a transcript is private, and whether it may leave the device.
+
+Strategy: the rules (:mod:`numbers`, :mod:`people`, :mod:`statements`) read the transcript in its spoken forms; the encoder's
+tag head adds what no rule expects and confirms what a rule only suspects (a given name may be a film star's). Both sides vote
+on the same characters; a finding stands from ``THRESHOLD`` on. The gate fails closed: a long run of digits that nothing
+explains is private, so is a text too long to be read in time.
+
+On a partial transcript the last words may be the beginning of something ("my card number is four one"), so with
+``final=False`` the gate also says how much of the text is *settled*: no later word can make anything before it private in the
+ways the rules know. What is private once stays private for the turn (:class:`Watch`), whatever a later transcript makes of
+it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voice.route import emails, normalise, numbers, people, places, statements
+from voice.route.encoder import TaggedSpan
+from voice.route.findings import Finding, merged
+from voice.route.labels import Kind
+from voice.route.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
+from voice.route.normalise import Speech
+from voice.route.votes import THRESHOLD, weighed
+
+Treatment = Literal["edge", "redact", "allow"]
+"""What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
+
+RULES = (numbers, people, emails, places, statements)
+MAX_CHARACTERS = 6000
+"""A longer text is not read: it is taken for private."""
+HELD_WORDS = 8
+"""The last words of a partial transcript that are never settled: a name before "at gmail dot com" is not yet one."""
+HELD_AFTER_CUE = 16
+"""Within so many words behind a cue ("my card number is") nothing is settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyPolicy:
+    """The treatment of each kind; ``edge`` for those not named."""
+
+    treatments: Mapping[Kind, Treatment] = field(default_factory=dict)
+
+    def of(self, kind: Kind) -> Treatment:
+        """The treatment of ``kind``."""
+        return self.treatments.get(kind, "edge")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of one transcript.
+
+    Attributes:
+        findings: in order of place, none overlapping.
+        treatment: the strictest that the findings ask for; "allow" without any.
+        settled: how many characters from the start no later word can make private; all of a final transcript.
+        too_long: the text was not read because of its length; the treatment is then "edge".
+    """
+
+    findings: tuple[Finding, ...]
+    treatment: Treatment
+    settled: int
+    too_long: bool = False
+
+
+def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = True) -> Verdict:
+    """What in ``text`` is private. Pure; about a microsecond a character at most. Any string is fine."""
+    if len(text) > MAX_CHARACTERS:
+        return Verdict((), "edge", 0, too_long=True)
+    speech = normalise.read(text)
+    suspected = [found for rules in RULES for found in rules.find(speech)]
+    findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
+    treatment = strictest(policy.of(found.kind) for found in findings)
+    return Verdict(findings, treatment, len(text) if final else _settled(speech, findings))
+
+
+def strictest(treatments: Iterable[Treatment]) -> Treatment:
+    """Of several treatments the one that lets the least out; "allow" of none."""
+    found = set(treatments)
+    return "edge" if "edge" in found else "redact" if "redact" in found else "allow"
+
+
+def _settled(speech: Speech, findings: tuple[Finding, ...]) -> int:
+    """How much of a partial transcript may be acted on outside: nothing near its end, near a cue or behind a finding."""
+    if findings:
+        return findings[0].start
+    atoms = speech.atoms
+    keep = max(0, len(atoms) - HELD_WORDS)
+    for i in range(max(0, len(atoms) - HELD_AFTER_CUE), len(atoms)):
+        value = atoms[i].value
+        if (
+            value in CUES
+            or value in EMAIL_CUES
+            or value in BIRTH
+            or value in PERSON
+            or value == "name"
+            or atoms[i].kind in {"digits", "letter", "code"}
+        ):
+            keep = min(keep, i)
+            break
+    return atoms[keep].start if keep < len(atoms) else len(speech.text)
+
+
+class Watch:
+    """The gate over one turn's growing transcript. Not thread-safe; one a turn.
+
+    What was found once stays: a partial transcript that lost the private words does not make the turn public again.
+    """
+
+    def __init__(self, policy: PrivacyPolicy) -> None:
+        self._policy = policy
+        self._treatment: Treatment = "allow"
+        self.kinds: set[Kind] = set()
+
+    @property
+    def treatment(self) -> Treatment:
+        """The strictest treatment so far."""
+        return self._treatment
+
+    def see(self, text: str, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = False) -> Verdict:
+        """The verdict on the transcript so far, no milder than any before it in this turn."""
+        verdict = check(text, self._policy, tags, final=final)
+        self.kinds |= {found.kind for found in verdict.findings}
+        self._treatment = strictest((self._treatment, verdict.treatment))
+        settled = 0 if self._treatment == "edge" else verdict.settled
+        return Verdict(verdict.findings, self._treatment, settled, verdict.too_long)

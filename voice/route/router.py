@@ -1,0 +1,187 @@
+"""The router: transcript, state and forecasts in, decision out, in under 5 ms.
+
+    router = Router(locate(), Policy())
+    decision = router.decide("what's the weather", forecast=Forecast(cloud_first_ms=220))
+    decision.choice.route  # "edge"
+
+The gate always reads first, and nothing that fails after it can loosen what it found: an encoder that fails, an empty text or
+one too long to read all end on the edge, with the reason.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from voice.config import RouteConfig
+from voice.errors import ConfigError, ModelMissing
+from voice.route import gate, policy
+from voice.route.encoder import Encoder, Heads
+from voice.route.findings import Finding
+from voice.route.gate import PrivacyPolicy, Treatment, Verdict, Watch
+from voice.route.labels import Kind
+from voice.route.policy import Choice, Forecast, Policy, State
+
+BUDGET_MS = 5.0
+
+
+def policy_of(config: RouteConfig) -> Policy:
+    """The policy that the settings ask for.
+
+    Raises:
+        ConfigError: a kind of private matter that is none, or one with two treatments.
+    """
+    treatments: dict[Kind, Treatment] = {}
+    for key, treatment, names in (("redact", "redact", config.redact), ("allow", "allow", config.allow)):
+        for name in names:
+            if name not in set(Kind) or Kind(name) in treatments:
+                why = "has two treatments" if name in set(Kind) else f"is no kind; the kinds are {', '.join(Kind)}"
+                raise ConfigError(f"route.{key}: {name!r} {why}")
+            treatments[Kind(name)] = cast(Treatment, treatment)
+    return Policy(config.mode, PrivacyPolicy(treatments), config.threshold, long_tokens=config.long_tokens)
+
+
+def locate() -> Path:
+    """The folder of the shipped model: inside the package, or in the source tree.
+
+    Raises:
+        ModelMissing: it is in neither.
+    """
+    here = Path(__file__).parent
+    for folder in (here / "model", here.parents[1] / "models" / "router"):
+        if (folder / "router.json").is_file():
+            return folder
+    raise ModelMissing("the router's model is missing: it comes with the source (models/router), or from scripts/train_router.")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision with everything that led to it.
+
+    Attributes:
+        choice: where the turn is answered, and why.
+        verdict: what the gate found.
+        heads: what the encoder said; None when it was not asked or failed.
+        took_ms: the whole decision, and of it ``gate_ms`` and ``encoder_ms``.
+    """
+
+    choice: Choice
+    verdict: Verdict
+    heads: Heads | None
+    took_ms: float
+    gate_ms: float
+    encoder_ms: float
+
+    def brief(self) -> dict[str, object]:
+        """The decision for a turn's line in the log: kinds of private matter, never what was said."""
+        return {
+            "tier": self.choice.route,
+            "runner_up": self.choice.runner_up,
+            "reasons": list(self.choice.reasons),
+            "private": sorted({str(found.kind) for found in self.verdict.findings}),
+            "task": None if self.heads is None else str(self.heads.task),
+            "ms": round(self.took_ms, 2),
+        }
+
+    def record(self, text: str | None = None) -> dict[str, object]:
+        """The decision as JSON values, for the trace. Private text is in it only when ``text`` is given."""
+        heads = self.heads
+        return {
+            "route": self.choice.route,
+            "runner_up": self.choice.runner_up,
+            "reasons": list(self.choice.reasons),
+            "pull": None if self.choice.pull is None else round(self.choice.pull, 4),
+            "redact": self.choice.redact,
+            "gate": {
+                "treatment": self.verdict.treatment,
+                "settled": self.verdict.settled,
+                "findings": [_finding(found, text) for found in self.verdict.findings],
+            },
+            "heads": None if heads is None else {
+                "task": str(heads.task),
+                "task_probability": round(heads.task_probability, 4),
+                "second": str(heads.second),
+                "edge_probability": round(heads.edge_probability, 4),
+                "difficulty": {
+                    "weak_ok": round(heads.weak_ok, 4), "strong_ok": round(heads.strong_ok, 4), "gain": round(heads.gain, 4),
+                },
+                "length": {"tokens": heads.tokens, "tokens_p90": heads.tokens_p90},
+            },
+            "ms": {"total": round(self.took_ms, 3), "gate": round(self.gate_ms, 3), "encoder": round(self.encoder_ms, 3)},
+        }  # fmt: skip
+
+
+def _finding(found: Finding, text: str | None) -> dict[str, object]:
+    confidence = round(found.confidence, 3)
+    record: dict[str, object] = {"kind": str(found.kind), "start": found.start, "end": found.end, "confidence": confidence}
+    record["rule"] = found.rule
+    return record if text is None else {**record, "text": text[found.start : found.end]}
+
+
+class Router:
+    """One per process; thread-safe. Loading takes a few hundred milliseconds, a decision about one."""
+
+    def __init__(self, folder: Path, rules: Policy | None = None) -> None:
+        """Load the model and run it once, so that the first turn is as quick as the others.
+
+        Raises:
+            ModelError: the model is missing, damaged, or not of this version.
+        """
+        self.policy = rules or Policy()
+        self._encoder = Encoder(folder)
+        self.thresholds: dict[str, dict[str, float]] = self._encoder.card["thresholds"]
+        self.decide("warm up, please: call me at seven", forecast=Forecast(cloud_first_ms=200.0))
+
+    def watch(self) -> Watch:
+        """The gate over the growing transcript of one turn; give it to :meth:`decide`."""
+        return Watch(self.policy.privacy)
+
+    def decide(
+        self,
+        text: str,
+        *,
+        final: bool = True,
+        watch: Watch | None = None,
+        state: State | None = None,
+        forecast: Forecast | None = None,
+    ) -> Decision:
+        """Where a turn with this transcript is answered. Never raises for a text; never awaits.
+
+        Args:
+            text: the transcript so far; any string.
+            final: nothing will follow. A partial transcript is only sent as far as ``verdict.settled``.
+            watch: of this turn: what an earlier partial transcript revealed counts too.
+            state: the conversation so far.
+            forecast: what this moment allows; by default the cloud cannot be reached.
+        """
+        started = time.perf_counter()
+        heads, failure = self._read(text)
+        read = time.perf_counter()
+        tags = heads.tags if heads is not None else None
+        verdict = (
+            watch.see(text, tags, final=final)
+            if watch is not None
+            else gate.check(text, self.policy.privacy, tags, final=final)
+        )
+        gated = time.perf_counter()
+        if not any(c.isalnum() for c in text[: gate.MAX_CHARACTERS]):
+            choice = Choice("edge", ("nothing was said",))
+        else:
+            choice = policy.decide(
+                verdict, heads, policy.stated_tokens(text), state or State(), forecast or Forecast(), self.policy
+            )
+        took_ms = (time.perf_counter() - started) * 1000.0
+        extra = (failure,) if failure else ()
+        if took_ms > BUDGET_MS:
+            extra = (*extra, f"the decision took {took_ms:.1f} ms, over its {BUDGET_MS:.0f} ms")
+        if extra:
+            choice = Choice(choice.route, (*choice.reasons, *extra), choice.runner_up, choice.pull, choice.redact)
+        return Decision(choice, verdict, heads, took_ms, (gated - read) * 1000.0, (read - started) * 1000.0)
+
+    def _read(self, text: str) -> tuple[Heads | None, str | None]:
+        if not text.strip() or len(text) > gate.MAX_CHARACTERS:
+            return None, None
+        try:
+            return self._encoder.read(text), None
+        except Exception as error:
+            return None, f"the encoder failed: {error}"
