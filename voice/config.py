@@ -78,6 +78,8 @@ class TurnConfig(Section, frozen=True):
     """0: half of the cores, 2 at most."""
     preempt_silence_ms: int = 64
     """After this much silence the reply is prepared, behind a gate."""
+    least_silence_ms: int = 230
+    """The gate opens no sooner: a speaker may take a breath that is as long."""
     commit_probability: float = 0.43
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
@@ -90,6 +92,7 @@ class TurnConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         _require(0 <= self.threads <= 256, "threads must be 0 to 256")
         _require(32 <= self.preempt_silence_ms <= 1000, "preempt_silence_ms must be 32 to 1000")
+        _require(0 <= self.least_silence_ms <= 2000, "least_silence_ms must be 0 to 2000")
         _require(0 < self.commit_probability < 1, "commit_probability must be between 0 and 1")
         _require(200 <= self.max_silence_ms <= 10_000, "max_silence_ms must be 200 to 10000")
         _require(0 <= self.reopen_window_ms <= 3000, "reopen_window_ms must be 0 to 3000")

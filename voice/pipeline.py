@@ -13,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from voice.budget import Forecasts, Stage
+from voice.budget import Deadline, Forecasts, Stage, words_that_fit
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import ChatError, VoiceError
@@ -110,9 +110,11 @@ class Attempt:
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
         self._confirmed = asyncio.Event()
+        self._deadline: Deadline | None = None
 
-    def confirm(self) -> None:
-        """These are the user's words: go on beyond the first clause."""
+    def confirm(self, deadline: Deadline | None = None) -> None:
+        """These are the user's words: have the first audio ready by the deadline, and go on beyond the first clause."""
+        self._deadline = deadline
         self._confirmed.set()
 
     def pause(self) -> None:
@@ -172,6 +174,9 @@ class Attempt:
                     self.tokens += 1
                     self._doubt(token.logprob)
                     self.reply += token.text
+                    if self._deadline is not None and Mark.FIRST_CLAUSE not in self.marks:
+                        left_ms = self._deadline.left_ms(self._stages.clock.now_s())
+                        splitter.hurry(words_that_fit(self._stages.forecasts, left_ms, len(self.reply.split())))
                     for clause in splitter.feed(token.text):
                         await self._hand_over(clause)
                     await self._idle.wait()
@@ -193,7 +198,9 @@ class Attempt:
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):
-            self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
+            if Mark.FIRST_CLAUSE not in self.marks:
+                self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
+                self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
             await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
             await self._confirmed.wait()

@@ -291,11 +291,10 @@ class Conversation:
         look = turn.looks.covering(turn.speech_end_sample) or turn.looks.take(turn.start_sample)
         turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
         turn.settled = self._start_for(turn, self._settle(turn, look), "settle")
-        self._start_for(turn, self._weigh_melody(turn, turn.pause), "melody")
-        self._start_for(turn, turn.pause.weigh_words(look.words), "words")
+        self._start_for(turn, self._weigh(turn, turn.pause, look), "weigh")
 
     async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
-        return turn.preparation.settle(text)
+        return turn.preparation.settle(text, turn.trace.deadline)
 
     async def _settle(self, turn: Turn, look: Look) -> Attempt | None:
         """Wait for the words, and have them answered."""
@@ -314,7 +313,7 @@ class Conversation:
                 self._happened(Input.NOTHING_SAID)
         if not heard.text:
             return None
-        attempt = turn.preparation.settle(heard.text)
+        attempt = turn.preparation.settle(heard.text, turn.trace.deadline)
         self._on_ready(turn)
         return attempt
 
@@ -344,7 +343,13 @@ class Conversation:
         else:
             self._happened(Input.END_OF_TURN)
 
-    async def _weigh_melody(self, turn: Turn, pause: Pause) -> None:
+    async def _weigh(self, turn: Turn, pause: Pause, look: Look) -> None:
+        """Take the words as evidence, and the melody where it costs no time or may matter."""
+        words = self._start_for(turn, pause.weigh_words(look.words), "words")
+        if not turn.looks.hears_melody:
+            await words
+            if not pause.wants_melody:
+                return
         melody = await turn.looks.melody(turn.start_sample, turn.speech_end_sample)
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())

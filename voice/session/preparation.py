@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from voice.budget import Deadline
 from voice.errors import VoiceError
 from voice.pipeline import Attempt, Request, Stages
 from voice.stages import Message
@@ -61,13 +62,16 @@ class Preparation:
         self._begin(text)
         return True
 
-    def settle(self, text: str) -> Attempt:
-        """These are the words: the draft goes on if it answers them, and else gives way to another attempt."""
+    def settle(self, text: str, deadline: Deadline | None = None) -> Attempt:
+        """These are the words: the draft goes on if it answers them, and else gives way to another attempt.
+
+        Its first audio is wanted by ``deadline``.
+        """
         attempt = self.attempt
         if attempt is None or not self._answers(text):
             self.take_back()
             attempt = self._begin(text)
-        attempt.confirm()
+        attempt.confirm(deadline)
         return attempt
 
     def fail(self, error: VoiceError) -> Attempt:
@@ -94,13 +98,12 @@ class Preparation:
             self._task = None
 
     def _answers(self, text: str) -> bool:
-        """Whether the attempt at hand answers these words; a question is not a statement of the same words."""
+        """Whether the attempt at hand answers these words: what recognition puts between and behind them, it often changes."""
         attempt = self.attempt
         return (
             attempt is not None
             and attempt.failure is None
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
-            and attempt.said.endswith("?") == text.endswith("?")
         )
 
     def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
