@@ -204,11 +204,16 @@ class ClauseSplitter:
                 before = self._text[:at].split()[-1].lower()
                 if gap > _Gap.SPACE or before not in _FUNCTION_WORDS or words >= limits.force + 3:
                     return at if words <= limits.force else self._best_cut() or at
-            if words >= _needed(gap, limits):
+            if words >= _needed(gap, limits) or (words == limits.force - 1 and self._is_last_chance(at)):
                 return at
         if self._gap_at and limits.force <= self._words < MAX_WORDS and self._is_plain_space(self._gap_at):
             return self._gap_at  # whatever the word behind it grows to
         return 0
+
+    def _is_last_chance(self, at: int) -> bool:
+        """Whether the clause, if it does not end at the judged gap ``at``, cannot end behind the next word."""
+        before, behind = self._text[:at].split()[-1], self._text[at:].split()
+        return before.lower() not in _FUNCTION_WORDS and bool(behind) and behind[0].lower() in _FUNCTION_WORDS
 
     def _is_plain_space(self, at: int) -> bool:
         """Whether the open gap at ``at`` lies between two words and nothing hangs on the second."""
