@@ -213,7 +213,7 @@ class ClauseSplitter:
     def _is_last_chance(self, at: int) -> bool:
         """Whether the clause, if it does not end at the judged gap ``at``, cannot end behind the next word."""
         before, behind = self._text[:at].split()[-1], self._text[at:].split()
-        return before.lower() not in _FUNCTION_WORDS and bool(behind) and behind[0].lower() in _FUNCTION_WORDS
+        return before.lower() not in _FUNCTION_WORDS and bool(behind) and behind[0].lower() in _FUNCTION_WORDS - {"of"}
 
     def _is_plain_space(self, at: int) -> bool:
         """Whether the open gap at ``at`` lies between two words and nothing hangs on the second."""
