@@ -10,11 +10,11 @@ FOUNDATION = {
     "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
     "__init__",
 }  # fmt: skip
-STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "tts"}
+STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "tts"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline"},
+    {"engines", "pipeline", "answer", "handover"},
     {"session"},
     {"server", "client", "mic"},
     {"bench", "replay"},

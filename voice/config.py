@@ -135,6 +135,37 @@ class LlmConfig(Section, frozen=True):
         _require(1 <= self.repeat_penalty <= 2, "repeat_penalty must be 1 to 2")
 
 
+class CloudConfig(Section, frozen=True):
+    """A larger model that somebody else runs: any OpenAI-compatible chat endpoint. `voice cloud` runs one here, to try it."""
+
+    enabled: bool = False
+    """Nothing leaves the machine while this is false. `route.mode` says which turns may."""
+    base_url: str = "http://127.0.0.1:8766/v1"
+    model: str = ""
+    """As the endpoint names it."""
+    api_key_env: str = "VOICE_CLOUD_KEY"
+    """The environment variable that holds the key; the key itself never stands in a file."""
+    continues: Literal["instruction", "assistant", "mistral", "vllm", "chatml"] = "instruction"
+    """How the model is made to go on from words that the edge has spoken: asked to; by a last message of the assistant; with
+    Mistral's "prefix"; with vLLM's "continue_final_message"; or by a ChatML prompt over /completions (llama.cpp)."""
+    first_token_ms: int = 2000
+    """No longer for a first token. The edge steps in sooner when the audio would run out."""
+    next_token_ms: int = 2000
+    max_tokens: int = 300
+    price_in: float = 0.0
+    """For a million tokens in, in `cost.currency`."""
+    price_out: float = 0.0
+    price_cached: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.base_url.startswith(("http://", "https://")), "base_url must begin with http:// or https://")
+        _require(not self.enabled or bool(self.model), "model is needed: the name that the endpoint gives it")
+        _require(50 <= self.first_token_ms <= 60_000, "first_token_ms must be 50 to 60000")
+        _require(50 <= self.next_token_ms <= 60_000, "next_token_ms must be 50 to 60000")
+        _require(1 <= self.max_tokens <= 100_000, "max_tokens must be 1 to 100000")
+        _require(min(self.price_in, self.price_out, self.price_cached) >= 0, "prices cannot be negative")
+
+
 class TtsConfig(Section, frozen=True):
     """Speech synthesis."""
 
@@ -216,11 +247,11 @@ class TraceConfig(Section, frozen=True):
 
 
 class RouteConfig(Section, frozen=True):
-    """Where a turn is answered. There is no cloud tier yet: every turn stays on the device, whatever the mode, and says why."""
+    """Where a turn is answered. Without a cloud (`cloud.enabled`) every turn stays on the device, whatever the mode."""
 
     enabled: bool = True
     """Place every turn and note the decision in its trace; what is private never stands in the log."""
-    mode: Literal["edge", "cloud", "hybrid"] = "edge"
+    mode: Literal["edge", "cloud", "hybrid"] = "hybrid"
     threshold: float = 0.5
     """Hybrid: the pull towards the cloud, 0 to 1, from which on a turn goes there."""
     long_tokens: int = 1024
@@ -242,6 +273,7 @@ class Config(Section, frozen=True):
     asr: AsrConfig = AsrConfig()
     turn: TurnConfig = TurnConfig()
     llm: LlmConfig = LlmConfig()
+    cloud: CloudConfig = CloudConfig()
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()

@@ -125,16 +125,17 @@ class FakeChat:
         self._model = model
         self._closed = False
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
         model = self._model
         model.requests.append(list(messages))
         finished = False
+        begun = len(prefix.split())
         try:
             await asyncio.sleep(model.first_token_s)
-            for count, word in enumerate(model.answer(messages).split(" ")[:max_tokens]):
+            for count, word in enumerate(model.answer(messages).split(" ")[begun : begun + max_tokens]):
                 if model.failing_after == count:
                     raise ChatError("the fake model was told to fail")
-                yield Token(word if count == 0 else f" {word}", -0.5)
+                yield Token(word if count == 0 and not begun else f" {word}", -0.5)
                 await asyncio.sleep(model.token_s)
             finished = True
         finally:

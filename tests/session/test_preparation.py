@@ -6,9 +6,10 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, Fakes, FakeSynthesizer
 from tests.fakes.virtual_time import LoopClock, run_virtual
+from voice.answer import Stages
 from voice.budget import Deadline, Forecasts
 from voice.errors import AsrError
-from voice.pipeline import APOLOGY, Attempt, ClauseBegun, Stages
+from voice.pipeline import APOLOGY, Attempt, ClauseBegun
 from voice.session.preparation import Preparation
 
 

@@ -93,6 +93,10 @@ class EdgeModel:
                 )
         return prompt, skip
 
+    def words(self, text: str) -> Sequence[int]:
+        """The tokens of the beginning of an answer; the middle of a long one is left out."""
+        return self._builder.text(text)
+
     # --- on the engine's thread, before anything else ------------------------------------------------------------------------
 
     def _load(self) -> Runtime:
@@ -165,13 +169,14 @@ class EdgeChat:
         self.stats = Stats()
         """What the last request cost."""
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
 
         A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
         prompt = self._prompt(messages, max_tokens)
-        max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
+        tokens = [*prompt.tokens, *self._model.words(prefix)] if prefix else prompt.tokens
+        max_tokens = min(max_tokens, self._model.config.context_tokens - len(tokens))
         if max_tokens < 1:
             return
         stream = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
@@ -180,7 +185,7 @@ class EdgeChat:
             self._score = (prompt.said, score.future)
         outcome = _Reply(stream, score)
         probe = Probe(prompt.user_end, prompt.closing)
-        job = Job(Kind.REPLY, prompt.tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
+        job = Job(Kind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
         self._submit(job)
         try:
             while (token := await stream.get()) is not None:

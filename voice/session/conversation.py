@@ -14,13 +14,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, assert_never
 
 from voice import events as out
+from voice.answer import Stages
 from voice.budget import Deadline, pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
 from voice.errors import AsrError, Overloaded, VoiceError
-from voice.pipeline import Attempt, Stages
+from voice.pipeline import Attempt
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session.ear import Ear
@@ -332,6 +333,8 @@ class Conversation:
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
             placing=self._placing,
+            cloud=self._engines.cloud,
+            cloud_tokens=self._config.cloud.max_tokens,
             calibration=CALIBRATIONS.get(self._config.llm.model),
         )
 
@@ -414,9 +417,12 @@ class Conversation:
         attempt = await asyncio.shield(turn.settled)
         if attempt is None:
             return  # nothing was said
+        attempt.opened(self._clock.now_s())
         await mouth.run(attempt.parts)
         if attempt.failure is not None:
             self._emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
+        if attempt.account.fallback is not None:
+            self._emit(out.Notice(*attempt.account.fallback))
         self._happened(Input.REPLY_ENDED)
 
     def _clear_audio(self, turn: Turn) -> None:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from voice.answer import Stages
 from voice.budget import Deadline
 from voice.errors import VoiceError
-from voice.pipeline import Attempt, Request, Stages
+from voice.pipeline import Attempt, Request
 from voice.stages import Message
 from voice.turn.completeness import completeness
 

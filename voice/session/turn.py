@@ -69,11 +69,12 @@ class Turn:
             self.trace.marks.update(attempt.marks)
             self.trace.took_ms.update(attempt.took_ms)
             self.trace.details.update(attempt.details)
+            self.trace.details.update(attempt.account.record())
         if self.looks.took_ms is not None:
             self.trace.took_ms[Stage.ASR] = self.looks.took_ms
         return self.trace.record(
             end_reason=reason,
-            tier="edge",
+            tier="edge" if attempt is None else attempt.account.tier,
             typed=self.typed is not None,
             user_text=self.said,
             reply_text=attempt.reply if attempt is not None else "",

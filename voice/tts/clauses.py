@@ -104,15 +104,16 @@ class ClauseSplitter:
     Args:
         first_words: the first clause may end after this many words where a phrase begins (a pause ends it sooner), and
             ends a few words later wherever it is.
+        spoken_words: how many words were spoken before this text, which then is the rest of a reply.
     """
 
-    def __init__(self, first_words: int) -> None:
+    def __init__(self, first_words: int, *, spoken_words: int = 0) -> None:
         self._first_words = first_words
         self._hurried_words = MAX_WORDS
-        self._reset()
+        self._reset(spoken_words)
 
-    def _reset(self) -> None:
-        self._spoken_words = 0
+    def _reset(self, spoken_words: int = 0) -> None:
+        self._spoken_words = spoken_words
         self._text = ""  # what is not let go yet
         self._space = ""  # whitespace seen, but not yet a character behind it
         self._word_start = 0  # of the last word, which may still grow
