@@ -11,9 +11,11 @@ OPENING_MS = 700.0
 """About how long an opening clause of three words lasts."""
 MARGIN_MS = 80.0
 """Kept back for what no forecast knows."""
+WORD_S = 0.2
+"""The least that a word that is yet to be synthesised will last."""
 UNSURE_LOGPROB = -2.3
 """A token of the opening that is less likely than this (10 %) may be a claim that the edge is not sure of."""
-OPENERS = ("Let me think about that.", "That is a good question.", "Let me see.")
+OPENERS = ("Let me think about that.", "That is a good question.", "Give me a moment with that.")
 """Spoken instead of an opening that could bind the answer to something wrong."""
 
 

@@ -17,7 +17,7 @@ from voice.answer import Account, Answer, CloudPass, Stages
 from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
 from voice.errors import ChatError, VoiceError
-from voice.handover import cloud_first_audio_ms
+from voice.handover import WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, unknown_probability
 from voice.route.policy import Forecast
 from voice.stages import Message, SpeechChunk, Token
@@ -92,6 +92,7 @@ class Attempt:
         self._confirmed = asyncio.Event()
         self._opened_s: float | None = None
         self._made_s = 0.0
+        self._words_to_make = 0
         messages = [*request.history, Message("user", request.said)]
         self._answer = Answer(stages, messages, idle, self._on_token, self._covered_until_s)
 
@@ -189,7 +190,7 @@ class Attempt:
 
     def _covered_until_s(self) -> float | None:
         """When the audio made so far will have been played; ``None`` while nothing is heard."""
-        return None if self._opened_s is None else self._opened_s + self._made_s
+        return None if self._opened_s is None else self._opened_s + self._made_s + WORD_S * self._words_to_make
 
     def _doubt(self, logprob: float) -> None:
         """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""
@@ -204,6 +205,7 @@ class Attempt:
             if Mark.FIRST_CLAUSE not in self.marks:
                 self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
                 self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
+            self._words_to_make += len(spoken.split())
             await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
             await self._confirmed.wait()
@@ -219,6 +221,7 @@ class Attempt:
             async for chunk in chunks:
                 if not begun:
                     begun = True
+                    self._words_to_make -= len(spoken.split())
                     self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
                     self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)
                     self._speaking.set()
