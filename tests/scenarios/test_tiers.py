@@ -1,6 +1,7 @@
 """Edge and cloud in one answer, with fakes of every model, in virtual time."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def router(mode: str = "cloud", redact: tuple[str, ...] = ()) -> Router:
     return Router(locate(), policy_of(RouteConfig(mode=mode, redact=redact)))  # type: ignore[arg-type]
 
 
-def fakes(cloud: FakeCloud, **more: object) -> Fakes:
-    return Fakes(router=router(), cloud=cloud, **more)  # type: ignore[arg-type]
+def fakes(cloud: FakeCloud, **more: Any) -> Fakes:
+    return Fakes(router=router(), cloud=cloud, **more)
 
 
 async def ask(user: Talk) -> None:
@@ -155,13 +156,11 @@ def test_what_may_leave_as_placeholders_leaves_so_and_comes_back_whole() -> None
         await ask(user)
 
     user = talk(script, fakes=everyone, config=Config(trace=TraceConfig(text=True)))
-    if not cloud.requests:
-        pytest.skip("the gate takes these digits for something else than a telephone number")
+    assert cloud.requests
     sent = " ".join(message.text for messages, prefix in cloud.requests for message in [*messages, Message("user", prefix)])
     assert "five six seven" not in sent
     assert "[PHONE_1]" in sent
-    heard = [event.record["heard_text"] for event in user.all(out.TurnTraced)]
-    assert "five six seven eight nine" in heard[0]
+    assert "five six seven eight nine" in str(user.all(out.TurnTraced)[0].record["heard_text"])
 
 
 def test_an_edge_that_fails_before_a_word_leaves_the_answer_to_the_cloud() -> None:

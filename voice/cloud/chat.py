@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voice.budget import Quantiles
 from voice.clock import Clock, MonotonicClock
@@ -19,9 +19,6 @@ from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
 from voice.config import CloudConfig
 from voice.errors import CloudError
 from voice.stages import Message, Token, Usage
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 PRIOR_FIRST_MS = 400.0
 PRIOR_TOKEN_MS = 25.0
@@ -32,7 +29,7 @@ MAX_RETRY_AFTER_S = 600.0
 
 
 class CloudChat:
-    """One endpoint, shared by all conversations. Belongs to the event loop of its first request.
+    """One endpoint, shared by all conversations. Belongs to the event loop of its first request. Made in half a second.
 
     Args:
         config: with ``enabled``; the key is read from the environment now.
@@ -44,8 +41,11 @@ class CloudChat:
         self._clock = clock or MonotonicClock()
         self._first_ms = Quantiles()
         self._token_ms = Quantiles()
-        self._key = os.environ.get(config.api_key_env) or "none"
-        self._made: AsyncOpenAI | None = None
+        from openai import AsyncOpenAI  # half a second to import: only who uses a cloud pays it
+
+        self._client = AsyncOpenAI(
+            base_url=config.base_url, api_key=os.environ.get(config.api_key_env) or "none", max_retries=0, timeout=60.0
+        )
 
     @property
     def forecast_ms(self) -> float | None:
@@ -83,10 +83,8 @@ class CloudChat:
 
     async def aclose(self) -> None:
         """Close the connections. May be called again."""
-        if self._made is not None:
-            made, self._made = self._made, None
-            with suppress(OSError, RuntimeError):
-                await made.close()
+        with suppress(OSError, RuntimeError):
+            await self._client.close()
 
     async def _texts(
         self, messages: Sequence[Message], max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
@@ -113,7 +111,6 @@ class CloudChat:
                     await stream.close()
 
     async def _ask(self, messages: Sequence[Message], max_tokens: int, prefix: str) -> Any:
-        client = self._client()
         common: dict[str, Any] = {
             "model": self.config.model,
             "max_tokens": max_tokens,
@@ -121,15 +118,8 @@ class CloudChat:
             "stream_options": {"include_usage": True},
         }
         if self.config.continues == "chatml":
-            return await client.completions.create(prompt=chatml_prompt(messages, prefix), stop=["<|im_end|>"], **common)
-        return await client.chat.completions.create(**common, **chat_request(messages, prefix, self.config.continues))
-
-    def _client(self) -> "AsyncOpenAI":
-        if self._made is None:
-            from openai import AsyncOpenAI  # half a second to import: only who uses a cloud pays it
-
-            self._made = AsyncOpenAI(base_url=self.config.base_url, api_key=self._key, max_retries=0, timeout=60.0)
-        return self._made
+            return await self._client.completions.create(prompt=chatml_prompt(messages, prefix), stop=["<|im_end|>"], **common)
+        return await self._client.chat.completions.create(**common, **chat_request(messages, prefix, self.config.continues))
 
 
 class _Reading:

@@ -5,12 +5,15 @@ beginning of their answer are given it; the others are asked, and now and then r
 taken off again.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from voice.stages import Message
 
 Style = Literal["instruction", "assistant", "mistral", "vllm", "chatml"]
+_LEAD = re.compile(r'^(?:\.{2,}|[…"“\s])+')
+"""What may stand before the continuation and is not part of it."""
 _REQUEST = (
     '\n\n(You have already begun to say your answer aloud: "{prefix}". Write only what comes next, going on in the middle of '
     "that sentence, and do not repeat those words.)"
@@ -58,8 +61,8 @@ class Continuation:
         if self._settled:
             return text
         self._held += text
-        seen = " ".join(self._held.strip('"“ \n….').split()).casefold()
-        if not seen or (self._repeated.startswith(seen) and seen != self._repeated):
+        seen = " ".join(_LEAD.sub("", self._held).split()).casefold()
+        if seen in {"", ".", ".."} or (self._repeated.startswith(seen) and seen != self._repeated):
             return ""  # it may be going to repeat it
         return self.flush()
 
@@ -68,7 +71,7 @@ class Continuation:
         if self._settled:
             return ""
         self._settled = True
-        text = self._held.lstrip('"“… \n')
+        text = _LEAD.sub("", self._held)
         led = text != self._held
         if text.casefold().startswith(self._repeated):
             text, led = text[len(self._repeated) :], False
