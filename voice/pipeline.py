@@ -42,10 +42,14 @@ ReplyPart = ClauseBegun | SpeechChunk
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers: what the user said or typed, after what was said before."""
+    """What an attempt answers: what the user said or typed, after what was said before.
+
+    ``shareable`` is the part of the history that may leave the device, in the same order.
+    """
 
     history: Sequence[Message]
     said: str
+    shareable: Sequence[Message] = ()
 
 
 class Attempt:
@@ -160,7 +164,7 @@ class Attempt:
         decision = placing.place(self.said, Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms))
         self.details["route"] = decision.brief()
         if cloud is not None and decision.choice.route != "edge":
-            outgoing = placing.outgoing([*self._request.history, Message("user", self.said)], decision)
+            outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)
             self._answer.cloud = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
 
     async def _apologise(self) -> None:

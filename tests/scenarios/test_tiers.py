@@ -132,17 +132,22 @@ def test_a_turn_that_is_taken_back_withdraws_its_request() -> None:
     assert cloud.requests[-1][0][-1].text == "What is the capital of france and its population."
 
 
-def test_what_is_private_never_leaves_nor_does_what_follows_it() -> None:
+def test_what_is_private_never_leaves_nor_does_what_the_edge_made_of_it() -> None:
     cloud = FakeCloud()
 
     async def script(user: Talk) -> None:
+        await ask(user)
         await user.say(PRIVATE)
         await user.hush_until(out.ReplyEnded)
-        await ask(user)
+        for _ in range(3):
+            await ask(user)
 
     user = talk(script, fakes=fakes(cloud))
-    assert cloud.requests == []
-    assert [event.record["tier"] for event in user.all(out.TurnTraced)] == ["edge", "edge"]
+    assert [event.record["tier"] for event in user.all(out.TurnTraced)] == ["cloud", "edge", "edge", "cloud", "cloud"]
+    sent = " ".join(message.text for messages, prefix in cloud.requests for message in [*messages, Message("user", prefix)])
+    assert "five" not in sent
+    last = [message.role for message in cloud.requests[-1][0]]
+    assert last == ["system", "user", "assistant", "user", "assistant", "user"]  # the first turn, the fourth, and the question
 
 
 def test_what_may_leave_as_placeholders_leaves_so_and_comes_back_whole() -> None:

@@ -239,9 +239,7 @@ class Conversation:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(
-            self._stages(), self._history.messages(), looks.idle, self._start, lambda: self._on_ready(turn)
-        )
+        preparation = Preparation(self._stages(), self._history, looks.idle, self._start, lambda: self._on_ready(turn))
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:
@@ -453,7 +451,8 @@ class Conversation:
             self._ear.tracker.close()
         heard = turn.heard(self._clock.now_s())
         if turn.committed and turn.said:
-            self._history.add(turn.said, heard)
+            withheld = self._placing is not None and self._placing.withholds(turn.tier)
+            self._history.add(turn.said, heard, withheld=withheld)
         record = turn.record(reason, heard)
         if self._trace is not None:
             hide = self._placing.hide if self._placing is not None and self._config.trace.text else None

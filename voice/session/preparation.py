@@ -7,14 +7,14 @@ same. There is at most one attempt; other words replace it.
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from voice.answer import Stages
 from voice.budget import Deadline
 from voice.errors import VoiceError
 from voice.pipeline import Attempt, Request
-from voice.stages import Message
+from voice.session.history import History
 from voice.turn.completeness import completeness
 
 DRAFT_LOG_ODDS = -3.0
@@ -39,7 +39,7 @@ class Preparation:
     def __init__(
         self,
         stages: Stages,
-        history: Sequence[Message],
+        history: History,
         idle: asyncio.Event,
         start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
         on_ready: Callable[[], None],
@@ -107,7 +107,10 @@ class Preparation:
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
         )
 
+    def _request(self, text: str) -> Request:
+        return Request(self._history.messages(), text, self._history.shareable())
+
     def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
-        attempt = self.attempt = Attempt(self._stages, Request(self._history, text), self._idle, self._on_ready, failure)
+        attempt = self.attempt = Attempt(self._stages, self._request(text), self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt
