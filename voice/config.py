@@ -206,6 +206,25 @@ class BudgetConfig(Section, frozen=True):
         _require(40 <= self.playback_lead_ms <= 5000, "playback_lead_ms must be 40 to 5000")
 
 
+class CostConfig(Section, frozen=True):
+    """What a turn costs, and where that is written down."""
+
+    ledger: str = ""
+    """A file, a database's URL (sqlite:///…, postgresql://…) or "off". Empty: ledger.sqlite in the user's data folder."""
+    currency: str = "USD"
+    edge_hour: float = 0.02
+    """An hour of this machine while it serves a turn: its price over its life, and its power."""
+    edge_out: float = 0.0
+    """A million tokens generated here, if the machine is accounted for so."""
+    user: str = ""
+    """A label for the turns of this configuration; so is the next."""
+    feature: str = ""
+
+    def __post_init__(self) -> None:
+        _require(self.edge_hour >= 0 and self.edge_out >= 0, "prices cannot be negative")
+        _require(len(self.user) <= 200 and len(self.feature) <= 200, "labels are at most 200 characters long")
+
+
 class ServerConfig(Section, frozen=True):
     """Who may listen in."""
 
@@ -277,6 +296,7 @@ class Config(Section, frozen=True):
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()
+    cost: CostConfig = CostConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
 

@@ -1,6 +1,7 @@
 """Edge and cloud in one answer, with fakes of every model, in virtual time."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import Config, RouteConfig, TraceConfig
+from voice.config import CloudConfig, Config, RouteConfig, TraceConfig
+from voice.cost.ledger import Ledger, report
 from voice.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.stages import Message
@@ -180,3 +182,35 @@ def test_an_opening_that_the_edge_is_unsure_of_is_not_spoken() -> None:
     user = talk(ask, fakes=fakes(cloud, chat_model=FakeChatModel(logprob=-4.0)))
     assert cloud.requests[0][1] in OPENERS
     assert user.record["heard_text"] == f"{cloud.requests[0][1]} {cloud.answer}"
+
+
+def test_the_ledger_has_what_the_cloud_counted_to_the_token(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = Ledger(url)
+    cloud = FakeCloud()
+
+    async def script(user: Talk) -> None:
+        for _ in range(3):
+            await ask(user)
+
+    prices = CloudConfig(price_in=1.0, price_out=10.0)
+    user = talk(script, fakes=fakes(cloud), config=Config(cloud=prices), ledger=ledger)
+    ledger.close()
+    total = report(url, by="session")[-1]
+    assert (total["turns"], total["cloud_turns"], total["estimated"]) == (3, 3, False)
+    assert total["tokens_in"] == 3 * 40
+    assert total["tokens_out"] == 3 * len(cloud.answer.split())
+    assert total["cost_cloud"] == pytest.approx((total["tokens_in"] + 10 * total["tokens_out"]) / 1e6)
+    wasted = sum(int(str(event.record["wasted_tokens"])) for event in user.all(out.TurnTraced))
+    assert total["tokens_wasted"] == wasted
+
+
+def test_what_the_cloud_did_not_count_is_estimated_and_said_to_be(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = Ledger(url)
+    talk(ask, fakes=fakes(FakeCloud(fails_after=5)), ledger=ledger)
+    ledger.close()
+    total = report(url, by="session")[-1]
+    assert total["estimated"]
+    assert total["tokens_in"] > 20
+    assert total["tokens_out"] == 5
