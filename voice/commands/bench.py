@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, options, run, settings
+from voice.commands.common import console, hosted, options, run, settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -57,6 +57,39 @@ async def _latency(
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(epilog="voice bench failover --turns 40 --json failover.json")
+def failover(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 15 s.")] = 40,
+    private: Annotated[int, typer.Option(min=0, help="Private utterances to try.")] = 40,
+    seed: Seed = 1,
+) -> None:
+    """Edge and cloud together while the cloud fails in every way it can: latency, silence, answers, leaks."""
+    run(_failover(context, json, turns, private, seed))
+
+
+async def _failover(context: typer.Context, json: Path | None, turns: int, private: int, seed: int) -> None:
+    from voice.bench import failover as bench
+    from voice.bench.report import write_json
+
+    config, people = settings(context), console()
+    with progress_bar() as bar:
+        tasks = {
+            "healthy": bar.add_task("a healthy cloud", total=turns // 2),
+            "faults": bar.add_task("a cloud that fails", total=turns),
+            "recovery": bar.add_task("a cloud that comes back", total=6),
+            "private": bar.add_task("private utterances", total=private),
+        }
+        found = await bench.run(
+            hosted, config, turns=turns, private=private, seed=seed, progress=lambda what: bar.advance(tasks[what])
+        )
+    bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
 
 
 @app.command(epilog="voice bench asr --json asr.json")
