@@ -14,7 +14,7 @@ from voice.engines import Engines
 from voice.errors import AsrError, ChatError, CloudError
 from voice.inference import Priority
 from voice.route.router import Router
-from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript, Usage
+from voice.stages import SAMPLE_RATE_HZ, CloudModel, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """
@@ -226,7 +226,7 @@ class Fakes:
     router: Router | None = None
     cloud: FakeCloud | None = None
 
-    def engines(self) -> Engines:
+    def engines(self, *, cloud: CloudModel | None = None) -> Engines:
         return Engines(
             FakeDetector,
             self.recognizer,
@@ -234,5 +234,5 @@ class Fakes:
             self.chat_model,
             self.synthesizer,
             router=self.router,
-            cloud=self.cloud,
+            cloud=cloud or self.cloud,
         )

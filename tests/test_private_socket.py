@@ -1,0 +1,84 @@
+"""What is private never reaches the cloud's socket: every byte that arrives there is searched."""
+
+import asyncio
+
+import pytest
+
+from tests.fakes.engines import FakeChatModel, Fakes
+from tests.fakes.http import Exchange, HttpServer, http_server
+from voice import events as out
+from voice.bench.route_private import by_hand, fresh
+from voice.cloud.chat import CloudChat
+from voice.config import CloudConfig, Config, RouteConfig
+from voice.route.router import Router, locate, policy_of
+from voice.session import Conversation
+
+pytestmark = pytest.mark.real
+QUESTIONS = ("why did the roman empire fall", "explain how a rainbow is made", "and how is it in the south")
+EVERY = 12
+"""Of the private utterances, every so many is tried here; `voice bench failover` tries as many as it is told to."""
+
+
+async def answer(exchange: Exchange) -> None:
+    await exchange.answer([" and", " that", " is", " all", "."])
+
+
+def plain(text: str) -> str:
+    return " ".join("".join(char if char.isalnum() else " " for char in text.casefold()).split())
+
+
+async def talk(server: HttpServer, router: Router, texts: list[str]) -> list[str]:
+    """The tiers that answered, turn by turn; each turn but the last is interrupted by the next."""
+    cloud = CloudChat(CloudConfig(enabled=True, base_url=server.base_url, model="m"))
+    fakes = Fakes(router=router, chat_model=FakeChatModel(first_token_s=0.005, token_s=0.001))
+    fakes.synthesizer.first_chunk_s = 0.005
+    conversation = Conversation(
+        fakes.engines(cloud=cloud), Config(cloud=CloudConfig(enabled=True, base_url=server.base_url, model="m"))
+    )
+    events: list[out.Event] = []
+
+    async def listen() -> None:
+        events.extend([event async for event in conversation.events])
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(conversation.run())
+        group.create_task(listen())
+        await asyncio.sleep(0)
+        for text in texts:
+            conversation.push_text(text)
+            await asyncio.sleep(0.12)
+        conversation.close()
+    await cloud.aclose()
+    return [str(event.record["tier"]) for event in events if isinstance(event, out.TurnTraced)]
+
+
+def test_no_private_utterance_nor_its_echo_is_seen_at_the_socket() -> None:
+    private = [case.text for case in (*by_hand(), *fresh()) if case.private][::EVERY]
+    router = Router(locate(), policy_of(RouteConfig(mode="cloud")))
+
+    async def main() -> tuple[str, list[list[str]]]:
+        async with http_server(answer) as server:
+            tiers = [await talk(server, router, [QUESTIONS[0], text, *QUESTIONS]) for text in private]
+            return "\n".join(exchange.head + exchange.body.decode() for exchange in server.requests), tiers
+
+    sent, tiers = asyncio.run(main())
+    assert all(turns[0] == "cloud" for turns in tiers)  # the socket is used: the search below can fail
+    assert all(turns[1] == turns[2] == "edge" for turns in tiers)
+    assert all(turns[-1] == "cloud" for turns in tiers)
+    assert QUESTIONS[0] in sent
+    leaked = [text for text in private if plain(text) in plain(sent)]
+    assert leaked == []
+
+
+def test_the_search_finds_what_is_allowed_to_leave() -> None:
+    text = "my pin is four eight one five"
+    found = Router(locate(), policy_of(RouteConfig(mode="cloud"))).decide(text).verdict.findings
+    router = Router(locate(), policy_of(RouteConfig(mode="cloud", allow=tuple({str(one.kind) for one in found}))))
+
+    async def main() -> str:
+        async with http_server(answer) as server:
+            await talk(server, router, [text])
+            return "\n".join(exchange.body.decode() for exchange in server.requests)
+
+    assert found
+    assert plain(text) in plain(asyncio.run(main()))
