@@ -54,7 +54,9 @@ def test_a_wrong_address_is_named() -> None:
     assert "nobody answers" in last.says
 
 
-def test_a_certificate_that_is_none_is_named() -> None:
+def test_a_certificate_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voice.cloud.check.WITHIN_S", 0.5)
+
     async def main() -> list[Finding]:
         async with http_server(cloud) as server:
             url = server.base_url.replace("http://", "https://")
