@@ -156,10 +156,10 @@ class Answer:
                         if self.cloud is None:
                             yield self._said("edge", clause)
                             continue
-                        text = opening(clause, self._least_logprob, len(self._messages))
+                        text = clause if self.text else opening(clause, self._least_logprob, len(self._messages))
                         self._other_words = text != clause
                         if self.confirmed:
-                            self._ask(self.cloud, text)
+                            self._ask(self.cloud, self.text + text)
                         yield self._said("edge", text)
                         break
                     else:

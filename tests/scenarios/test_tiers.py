@@ -184,6 +184,34 @@ def test_an_opening_that_the_edge_is_unsure_of_is_not_spoken() -> None:
     assert user.record["heard_text"] == f"{cloud.requests[0][1]} {cloud.answer}"
 
 
+def test_an_answer_that_the_edge_does_not_know_is_left_to_the_cloud() -> None:
+    cloud = FakeCloud()
+    everyone = fakes(cloud, chat_model=FakeChatModel(logprob=-6.0))
+    everyone.router = router("hybrid")
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("turn on the kitchen light")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    assert user.record["route"]["tier"] == "edge"
+    assert user.record["doubt"] == "escalate"
+    assert user.record["tier"] == "cloud"
+    assert user.record["heard_text"].endswith(cloud.answer)
+
+
+def test_a_private_answer_that_the_edge_does_not_know_is_only_flagged() -> None:
+    cloud = FakeCloud()
+    user = talk(lambda user: _say(user, PRIVATE), fakes=fakes(cloud, chat_model=FakeChatModel(logprob=-6.0)))
+    assert user.record["doubt"] == "flag"
+    assert cloud.requests == []
+
+
+async def _say(user: Talk, text: str) -> None:
+    await user.say(text)
+    await user.hush_until(out.ReplyEnded)
+
+
 def test_the_ledger_has_what_the_cloud_counted_to_the_token(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     ledger = Ledger(url)
