@@ -154,7 +154,7 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
 
 def _with_cloud(config: Config, proxy: FaultProxy) -> Config:
     cloud = msgspec.structs.replace(
-        config.cloud, enabled=True, base_url=proxy.base_url, model="standin", continues="chatml", max_tokens=40
+        config.cloud, enabled=True, base_url=proxy.base_url, model="standin", continues="assistant", max_tokens=40
     )
     route = msgspec.structs.replace(config.route, mode="cloud")
     llm = msgspec.structs.replace(config.llm, max_reply_tokens=40)

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from voice.cloud.local import KEY
+from voice.cpu import cores
 from voice.errors import CloudError, ConfigError
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -45,18 +47,17 @@ class StandIn:
     def settings(self) -> str:
         """The settings of the assistant that uses it, as TOML."""
         return (
-            f'[cloud]\nenabled = true\nbase_url = "{self.base_url}"\nmodel = "{self.name}"\ncontinues = "chatml"\n'
+            f'[cloud]\nenabled = true\nbase_url = "{self.base_url}"\nmodel = "{self.name}"\ncontinues = "assistant"\n'
             '\n[route]\nmode = "hybrid"   # or "cloud": every turn that may leave the device\n'
         )
 
     def command(self) -> list[str]:
         """The child's command line; the key travels in its environment, where other users cannot read it."""
         return [
-            *(sys.executable, "-m", "llama_cpp.server"),
-            *("--model", str(self.model), "--model_alias", self.name),
+            *(sys.executable, "-m", "voice.cloud.local"),
+            *("--model", str(self.model), "--name", self.name),
             *("--host", self.host, "--port", str(self.port)),
-            *("--n_ctx", str(self.context_tokens), "--n_threads", str(self.threads or max(1, (os.cpu_count() or 2) // 2))),
-            *("--interrupt_requests", "false", "--verbose", "false"),
+            *("--context", str(self.context_tokens), "--threads", str(self.threads or max(1, cores() // 2))),
         ]
 
 
@@ -72,7 +73,7 @@ async def running(standin: StandIn, *, log: Path | None = None) -> AsyncIterator
     """
     if standin.host not in LOOPBACK and not standin.key:
         raise ConfigError("listening beyond loopback needs a key: set the environment variable that cloud.api_key_env names")
-    environment = {**os.environ, **({"API_KEY": standin.key} if standin.key else {})}
+    environment = {**os.environ, KEY: standin.key}
     output = log.open("ab") if log is not None else None
     try:
         process = await asyncio.create_subprocess_exec(
