@@ -80,7 +80,7 @@ class TurnConfig(Section, frozen=True):
     """After this much silence the reply is prepared, behind a gate."""
     least_silence_ms: int = 230
     """The gate opens no sooner: a speaker may take a breath that is as long."""
-    commit_probability: float = 0.43
+    commit_probability: float = 0.5
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
     """After this much silence the turn is over whatever the probability."""
