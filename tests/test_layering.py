@@ -14,9 +14,9 @@ STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "tts"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline"},
+    {"engines", "pipeline", "draft"},
     {"session"},
-    {"server", "client", "mic"},
+    {"server", "client", "mic", "verifier"},
     {"bench", "replay"},
     {"commands"},
     {"cli", "__main__"},
