@@ -17,7 +17,7 @@ from voice.errors import ChatBusy, ChatError
 from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, plan_step
-from voice.llm.sequence import Job, Kind, Slot
+from voice.llm.sequence import Choice, Job, Kind, Slot
 from voice.stages import Token
 
 log = logging.getLogger(__name__)
@@ -229,6 +229,12 @@ class Engine:
             if slot.job is not None or not slot.waiting:
                 continue
             slot.job = job = slot.waiting.pop(0)
+            if job.choice is not None:
+                job.choice.follow(job.tokens)
+                if job.choice.stale:
+                    self._end(job)
+                    slot.job = None
+                    continue
             kept = self._keep(runtime, slot, job)
             job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
             if job.kind is Kind.REPLY:
@@ -244,7 +250,7 @@ class Engine:
 
         The last token is computed again even if it is there: only computing it gives what comes next.
         """
-        wanted = len(job.tokens) - (job.kind is not Kind.PREFILL)
+        wanted = job.choice.known - 1 if job.choice is not None else len(job.tokens) - (job.kind is not Kind.PREFILL)
         kept = min(common_prefix(slot.cached, job.tokens), wanted)
         if kept == len(slot.cached) or (job.kind is Kind.PREFILL and kept == wanted):
             return kept
@@ -289,6 +295,9 @@ class Engine:
         slot.cached.extend(job.tokens[start : start + count])
         if not job.live:
             return
+        if job.choice is not None:
+            self._choose(runtime, slot, job, job.choice, range(max(start, job.choice.known - 1), start + count), row - start)
+            return
         if job.probe is not None and start < job.probe.position <= len(slot.cached):
             logits = runtime.logits(row + job.probe.position - 1 - start)
             job.outcome.scored(float(np.exp(logprob(logits, job.probe.token))))
@@ -299,6 +308,33 @@ class Engine:
             self._generate(runtime, job, row + count - 1)
         else:
             self._end(job)
+
+    def _choose(self, runtime: Runtime, slot: Slot, job: Job, choice: Choice, computed: range, offset: int) -> None:
+        """Have a token chosen behind each computed position, up to where the draft is wrong. Position + offset is the row."""
+        for position in computed:
+            drafted = position + 1 < len(job.tokens)
+            if not drafted and not (choice.bonus or choice.goes_on):
+                self._end(job)
+                return
+            try:
+                token = choice.chooser.choose(runtime.logits(position + offset), position + 1 - choice.prefix)
+            except ValueError as error:
+                self._end(job, ChatError(f"the language model computed nonsense ({error}); ask again"))
+                return
+            if token is None:
+                job.cancelled = True
+                return
+            job.stats.generated += 1
+            last = runtime.ends_reply(token)
+            if drafted and job.tokens[position + 1] == token and not last:
+                continue
+            del job.tokens[position + 1 :]
+            job.tokens.append(token)
+            if last or not choice.goes_on or job.stats.generated >= job.max_tokens:
+                self._end(job)
+            elif len(slot.cached) > position + 1:
+                self._truncate(runtime, slot, position + 1)
+            return
 
     def _generate(self, runtime: Runtime, job: Job, row: int) -> None:
         """Choose the next token of a reply and hand it out."""
@@ -336,6 +372,7 @@ class Engine:
     def _end(self, job: Job, error: ChatError | None = None) -> None:
         if not job.done:
             job.done = True
+            job.settled = error is None and not job.cancelled
             job.outcome.ended(error)
         if threading.current_thread() is self._thread and job.sampler is not None:
             job.sampler.close()
@@ -365,6 +402,9 @@ def _fill(runtime: Runtime, step: Step) -> list[int]:
             batch.want_logits(row + count - 1)
         if job.probe is not None and start < job.probe.position <= start + count:
             batch.want_logits(row + job.probe.position - 1 - start)
+        if job.choice is not None:
+            for position in range(max(start, job.choice.known - 1), start + count):
+                batch.want_logits(row + position - start)
     return rows
 
 
