@@ -17,7 +17,7 @@ from voice.errors import ChatError
 from voice.llm.engine import ALONE_TOKENS, Engine
 from voice.llm.history import first_kept, normalize, turns_of
 from voice.llm.llamacpp import Runtime, Sampler
-from voice.llm.sequence import Job, Kind, Probe, Slot, Stats
+from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
 from voice.llm.stream import Result, TokenStream
 from voice.llm.template import CHATML, ChatTemplate, Prompt, PromptBuilder
 from voice.llm.text import TextStream
@@ -92,6 +92,18 @@ class EdgeModel:
                     "a %s message of %d characters is too long; its middle is left out", message.role, len(message.text)
                 )
         return prompt, skip
+
+    # --- for those who deal in tokens ----------------------------------------------------------------------------------------
+
+    @property
+    def runtime(self) -> Runtime:
+        """Its text methods, which are thread-safe. What computes belongs to the engine's thread."""
+        return self._runtime
+
+    def sample_prompts(self) -> list[list[int]]:
+        """What the chat template makes of a few conversations: two models that agree on them are spoken to alike."""
+        dialogues = [_dialogue(1), _dialogue(3), _dialogue(1)[1:]]
+        return [self._builder.build(dialogue).tokens for dialogue in dialogues]
 
     # --- on the engine's thread, before anything else ------------------------------------------------------------------------
 
@@ -174,7 +186,7 @@ class EdgeChat:
         max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
         if max_tokens < 1:
             return
-        stream = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
+        stream: TokenStream[Token] = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
         score: Result[float] = Result()
         if self._known_score(prompt.said) is None:
             self._score = (prompt.said, score.future)
@@ -218,6 +230,27 @@ class EdgeChat:
         self._score[1].set_result(score)
         return score
 
+    def prompt_tokens(self, messages: Sequence[Message], *, max_tokens: int) -> list[int]:
+        """The conversation in tokens, up to where the reply begins, with room for it. Raises :class:`ChatError`."""
+        return self._prompt(messages, max_tokens).tokens
+
+    def choose(self, tokens: list[int], choice: Choice, outcome: Outcome, *, max_tokens: int = 0) -> Job:
+        """Let somebody else choose what follows some tokens (which must fit the context and be the vocabulary's).
+
+        Other replies of this conversation end. Returns at once; see :meth:`cancel`. Raises :class:`ChatError`.
+        """
+        job = Job(Kind.CHOICE, tokens, outcome, max_tokens, choice=choice)
+        self._submit(job)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Nobody wants a job any more."""
+        self._engine.cancel(job)
+
+    def wake(self) -> None:
+        """An outcome that was full has room again."""
+        self._engine.wake()
+
     def close(self) -> None:
         """See :class:`~voice.stages.Chat`."""
         if not self._closed:
@@ -254,7 +287,7 @@ class EdgeChat:
 class _Reply:
     """The outcome of a reply: a stream of tokens and, on the way, the score of the prompt."""
 
-    def __init__(self, stream: TokenStream, score: Result[float]) -> None:
+    def __init__(self, stream: TokenStream[Token], score: Result[float]) -> None:
         self._stream = stream
         self._score = score
 
