@@ -158,7 +158,7 @@ async def test_the_wire_changes_nothing(target: Target, prompt: list[int]) -> No
     async with serving(target) as server:
         verifiers = [await RemoteVerifier.connect(server.url) for _ in range(3)]
         assert verifiers[0].identity.vocabulary == target.identity.vocabulary
-        found = await asyncio.gather(*(drafted(v, prompt, truth, random.Random(i)) for i, v in enumerate(verifiers)))  # type: ignore[arg-type]
+        found = await asyncio.gather(*(drafted(v, prompt, truth, random.Random(i)) for i, v in enumerate(verifiers)))
         assert all(reply == truth for reply in found)
         streamed = [c.token async for c in verifiers[1].stream(prompt, max_tokens=20, sampling=GREEDY)]
         assert streamed == truth

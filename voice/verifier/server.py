@@ -1,8 +1,8 @@
 """``voice verifier``: the WebSocket server around :mod:`voice.verifier.target`.
 
 Strategy: each connection has a session of the model, a reader and a writer. The reader hands every question to the engine at
-once, so that those of all clients are in the same step; the writer sends the answers in the order of the questions. What a client
-may have waiting is bounded; a message that is none is answered with what is wrong with it, and ends the connection
+once, so that those of all clients are in the same step; the writer sends the answers in the order of the questions. What a
+client may have waiting is bounded; a message that is none is answered with what is wrong with it, and ends the connection
 if nothing can be made of it. No client's fault reaches another one, or the model.
 """
 
