@@ -278,6 +278,8 @@ class VerifierConfig(Section, frozen=True):
     threads: int = 0
     """0: as many as the machine has cores, 8 at most."""
     gpu_layers: int = 0
+    exact: bool = True
+    """A token comes out the same drafted, streamed, or beside other clients'; without, streaming alone is faster."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.port <= 65_535, "port must be 0 to 65535")

@@ -1,8 +1,8 @@
 """A conversation whose replies the edge drafts and a larger model verifies: :class:`~voice.stages.Chat`.
 
 Strategy: the prompt is tokenised once, by the edge model, whose vocabulary the verifier shares or nothing is drafted
-(:mod:`voice.draft.vocabulary`). :class:`~voice.draft.loop.Reply` does the rest. What the verifier cannot do is done by the cloud
-where there is one, else by the edge: a turn is always answered, and :attr:`DraftedChat.trace` says by whom.
+(:mod:`voice.draft.vocabulary`). :class:`~voice.draft.loop.Reply` does the rest. What the verifier cannot do the
+cloud does where there is one, else by the edge: a turn is always answered, and :attr:`DraftedChat.trace` says by whom.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from voice import models
 from voice.config import LlmConfig
 from voice.cpu import cores
 from voice.errors import ChatError
-from voice.llm.engine import ALONE_TOKENS, Engine
+from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.history import first_kept, normalize, turns_of
 from voice.llm.llamacpp import Runtime, Sampler
 from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
@@ -34,18 +34,24 @@ class EdgeModel:
 
     Each has room for ``config.context_tokens``, taken at load: 47 MB for SmolLM2-135M's 2048. Thread-safe.
 
+    Args:
+        config: see :class:`~voice.config.LlmConfig`.
+        exact: see :class:`~voice.llm.engine.Engine`. The last token of a context is then left free.
+
     Raises:
         ChatError: the model file is missing, damaged or of no use, or the system prompt is too long.
     """
 
-    def __init__(self, config: LlmConfig) -> None:
+    def __init__(self, config: LlmConfig, *, exact: bool = False) -> None:
         self.config = config
+        self._exact = exact
         self.path = Path(models.locate(config.model))
         self._engine = Engine(
             self._load,
             conversations=config.conversations,
             prepare=self._prepare,
             sampler=self._sampler,
+            exact=exact,
         )
 
     def open(self) -> "EdgeChat":
@@ -114,7 +120,7 @@ class EdgeModel:
             self.path,
             context_tokens=config.context_tokens,
             sequences=config.conversations,
-            batch_tokens=ALONE_TOKENS,
+            batch_tokens=ALONE_TOKENS + (PADDING_TOKENS * config.conversations if self._exact else 0),
             threads=threads,
             gpu_layers=config.gpu_layers,
         )

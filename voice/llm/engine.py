@@ -16,7 +16,7 @@ import numpy as np
 from voice.errors import ChatBusy, ChatError
 from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
-from voice.llm.plan import Work, plan_step
+from voice.llm.plan import Work, padded, plan_step
 from voice.llm.sequence import Choice, Job, Kind, Slot
 from voice.stages import Token
 
@@ -26,6 +26,8 @@ ALONE_TOKENS = 128
 """Prompt tokens in a step that delays nobody's next token."""
 SHARED_TOKENS = 32
 """Prompt tokens in a step that does."""
+PADDING_TOKENS = 1
+"""That a conversation's part of a step may be padded with."""
 Step = list[tuple[Slot, Job, int]]
 
 
@@ -37,6 +39,8 @@ class Engine:
         conversations: slots.
         prepare: given the runtime, returns the system prompt's tokens, which every conversation begins with.
         sampler: makes the sampler of a reply.
+        exact: pad steps (:func:`~voice.llm.plan.padded`) so that what is computed for one conversation does not depend on the
+            others, or on how many tokens are computed at a time. A reply that runs alone then takes half as long again.
 
     Raises:
         ChatError: the model cannot be loaded, or its first step fails.
@@ -49,10 +53,12 @@ class Engine:
         conversations: int,
         prepare: Callable[[Runtime], Sequence[int]],
         sampler: Callable[[], Sampler],
+        exact: bool = False,
     ) -> None:
         self._slots = [Slot(sequence=i) for i in range(conversations)]
         self._free = list(reversed(self._slots))
         self._new_sampler = sampler
+        self._exact = exact
         self._condition = threading.Condition()
         self._running: Step = []
         self._closing = False
@@ -193,7 +199,8 @@ class Engine:
             row = runtime.batch.add(spare.sequence, len(spare.cached), [0] * count)
             runtime.batch.want_logits(row + count - 1)
             _check(runtime.decode())
-            runtime.truncate(spare.sequence, len(spare.cached))
+            # Padding must be forgotten again, which not every architecture can.
+            self._exact = runtime.truncate(spare.sequence, len(spare.cached)) and self._exact
 
     def _next_step(self, runtime: Runtime) -> bool:
         """Wait until there is something to compute and lay it in the batch. False: the engine closes."""
@@ -208,7 +215,8 @@ class Engine:
                     break
                 self._condition.wait()
             works = [Work(len(job.tokens) - len(slot.cached), job.urgent) for slot, job in ready]
-            counts = plan_step(works, alone=runtime.batch.capacity, shared=SHARED_TOKENS)
+            spare = PADDING_TOKENS * len(self._slots) if self._exact else 0
+            counts = plan_step(works, alone=runtime.batch.capacity - spare, shared=SHARED_TOKENS)
             self._running = [(slot, job, count) for (slot, job), count in zip(ready, counts, strict=True) if count]
             runtime.abort(False)
             return True
@@ -275,9 +283,12 @@ class Engine:
     def _compute(self, runtime: Runtime) -> None:
         step = self._running
         try:
-            rows = _fill(runtime, step)
+            pads = padded([count for _, _, count in step]) if self._exact else None
+            rows = _fill(runtime, step, pads)
             code = runtime.decode()
             if code is Decoded.OK:
+                if pads is not None:
+                    _unpad(runtime, step, pads)
                 for (slot, job, count), row in zip(step, rows, strict=True):
                     self._advance(runtime, slot, job, count, row)
             else:
@@ -389,14 +400,17 @@ class Engine:
                 slot.waiting.clear()
 
 
-def _fill(runtime: Runtime, step: Step) -> list[int]:
-    """Lay the step's tokens in the batch; returns the row of each job's first."""
+def _fill(runtime: Runtime, step: Step, pads: Sequence[int] | None) -> list[int]:
+    """Lay the step's tokens in the batch, each job's followed by others up to ``pads``; returns the row of each job's first."""
     batch = runtime.batch
     batch.clear()
     rows = []
-    for slot, job, count in step:
+    for number, (slot, job, count) in enumerate(step):
         start = len(slot.cached)
-        row = batch.add(slot.sequence, start, job.tokens[start : start + count])
+        tokens = job.tokens[start : start + count]
+        if pads is not None:
+            tokens += [0] * (pads[number] - count)
+        row = batch.add(slot.sequence, start, tokens)
         rows.append(row)
         if job.kind is Kind.REPLY and start + count == len(job.tokens):
             batch.want_logits(row + count - 1)
@@ -406,6 +420,13 @@ def _fill(runtime: Runtime, step: Step) -> list[int]:
             for position in range(max(start, job.choice.known - 1), start + count):
                 batch.want_logits(row + position - start)
     return rows
+
+
+def _unpad(runtime: Runtime, step: Step, pads: Sequence[int]) -> None:
+    """Forget what a step was padded with: nothing that came before has seen it."""
+    for (slot, _, count), padded_count in zip(step, pads, strict=True):
+        if padded_count > count:
+            runtime.truncate(slot.sequence, len(slot.cached) + count)
 
 
 def _check(code: Decoded) -> None:

@@ -19,6 +19,7 @@ from voice.draft.edge import identity_of
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
 from voice.errors import ChatError, VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
+from voice.llm.engine import PADDING_TOKENS
 from voice.llm.llamacpp import logprob
 from voice.llm.sequence import Choice, Job
 from voice.llm.stream import Result, TokenStream
@@ -50,7 +51,8 @@ class Target:
                 conversations=config.clients,
                 max_reply_tokens=min(120, config.context_tokens // 2),
                 system_prompt="",
-            )
+            ),
+            exact=config.exact,
         )
         try:
             with self._model.path.open("rb") as file:
@@ -134,7 +136,7 @@ class Judge:
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""
-        max_tokens = min(max_tokens, self._context_tokens - len(prefix))
+        max_tokens = min(max_tokens, self._context_tokens - PADDING_TOKENS - len(prefix))
         self._check(prefix, len(prefix), prefix)
         if max_tokens < 1:
             return
@@ -161,7 +163,7 @@ class Judge:
         """A token that is none would fail the step of all clients, so it is refused here."""
         if not prefix:
             raise VerifierError("there must be at least one token before a draft")
-        if total > self._context_tokens - 1:
+        if total > self._context_tokens - 1 - PADDING_TOKENS:
             raise VerifierError(f"{total} tokens do not fit a context of {self._context_tokens}")
         if not all(0 <= token < self.identity.vocabulary_size for token in tokens):
             raise VerifierError(f"a token that is not in the vocabulary of {self.identity.vocabulary_size}")
