@@ -96,6 +96,8 @@ class DraftedModel:
                 made.judged(kind, round(rate * weight), round((1 - rate) * weight))
             if target.token_ms > 0:
                 made.token.add(target.token_ms)
+            if target.rtt_ms > 0:
+                made.rtt.add(target.rtt_ms)
         return self._controllers[pair]
 
     def tell_once(self, code: str, message: str) -> None:

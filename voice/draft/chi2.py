@@ -1,25 +1,32 @@
 """Pearson's χ² test of goodness of fit (pure): can samples be told from the distribution that they should come from?"""
 
 from collections.abc import Sequence
-from math import exp, fsum, lgamma, log
+from math import exp, fsum, inf, lgamma, log
 
 import numpy as np
 import numpy.typing as npt
 
 
 def p_value(counts: Sequence[int] | npt.NDArray[np.int64], expected: Sequence[float] | npt.NDArray[np.float64]) -> float:
-    """The probability (0 to 1) of counts at least as far from ``expected`` (probabilities) if they come from it.
+    """The probability (0 to 1) of counts at least as far from ``expected`` (probabilities) if they come from it."""
+    return tail(*statistic(counts, expected))
 
-    Outcomes expected fewer than five times are counted together. An outcome of probability 0 that was counted gives 0.
+
+def statistic(
+    counts: Sequence[int] | npt.NDArray[np.int64], expected: Sequence[float] | npt.NDArray[np.float64]
+) -> tuple[float, int]:
+    """χ² and its degrees of freedom; both of independent samples may be added up.
+
+    Outcomes expected fewer than five times are counted together. An outcome of probability 0 that was counted gives infinity.
     """
     seen, wanted = np.asarray(counts, dtype=np.float64), np.asarray(expected, dtype=np.float64) * float(np.sum(counts))
     if np.any(seen[wanted == 0] > 0):
-        return 0.0
+        return inf, seen.size - 1
     seen, wanted = seen[wanted > 0], wanted[wanted > 0]
     rare = wanted < 5
     if rare.any():
         seen, wanted = np.append(seen[~rare], seen[rare].sum()), np.append(wanted[~rare], wanted[rare].sum())
-    return tail(float(((seen - wanted) ** 2 / wanted).sum()), wanted.size - 1)
+    return float(((seen - wanted) ** 2 / wanted).sum()), wanted.size - 1
 
 
 def tail(statistic: float, degrees: int) -> float:

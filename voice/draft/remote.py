@@ -47,7 +47,7 @@ class _Waiting:
 class RemoteVerifier:
     """A connection to ``voice verifier``; open it with :meth:`connect`."""
 
-    def __init__(self, connection: ClientConnection, hello: wire.Hello) -> None:
+    def __init__(self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0) -> None:
         self._connection = connection
         self.identity = Identity(
             model=hello.model,
@@ -57,6 +57,7 @@ class RemoteVerifier:
             vocabulary_size=hello.vocabulary_size,
             max_draft=hello.max_draft,
             token_ms=hello.token_ms,
+            rtt_ms=rtt_ms,
         )
         self.depth = max(1, min(8, hello.depth))
         self.sent_bytes = self.received_bytes = 0
@@ -82,6 +83,7 @@ class RemoteVerifier:
                 )
                 try:
                     hello = _hello(await connection.recv())
+                    rtt_s = min([await (await connection.ping()) for _ in range(2)])
                 except BaseException:
                     connection.transport.abort()
                     raise
@@ -95,7 +97,7 @@ class RemoteVerifier:
             raise VerifierError(f"the verifier at {url} refuses (HTTP {status}); {cure}") from error
         except (OSError, InvalidURI, InvalidHandshake, WebSocketException) as error:
             raise VerifierError(f"no verifier at {url} ({error}); start one with: voice verifier") from error
-        return cls(connection, hello)
+        return cls(connection, hello, rtt_ms=rtt_s * 1e3)
 
     @property
     def broken(self) -> bool:

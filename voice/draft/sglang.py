@@ -48,7 +48,8 @@ class SglangVerifier:
         if not isinstance(found, dict) or not isinstance(found.get("model_path"), str):
             await client.aclose()
             raise VerifierError(f"{url} is not an SGLang server (GET /get_model_info, HTTP {response.status_code})")
-        return cls(client, Identity(found["model_path"], version=str(found.get("weight_version", ""))))
+        rtt_ms = await http.rtt_ms(client, "/get_model_info")
+        return cls(client, Identity(found["model_path"], version=str(found.get("weight_version", "")), rtt_ms=rtt_ms))
 
     async def verify(self, block: Block) -> Verdict:
         """See :class:`~voice.draft.verifier.Verifier`. Sampled targets need a top-k of at most 128."""

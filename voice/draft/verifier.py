@@ -21,6 +21,7 @@ class Identity:
         vocabulary_size: how many tokens it has; 0 where it does not tell.
         max_draft: draft tokens that it takes in one block.
         token_ms: one token of plain streaming, as it has measured itself; 0 where it has not.
+        rtt_ms: a message there and back, measured when the connection was opened; 0 where it was not.
     """
 
     model: str
@@ -30,6 +31,7 @@ class Identity:
     vocabulary_size: int = 0
     max_draft: int = 16
     token_ms: float = 0.0
+    rtt_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class VllmVerifier:
         if not names or (model and model not in names):
             await client.aclose()
             raise VerifierError(f"{url} has no model {model!r} but {', '.join(map(str, names))[:200]}; set draft.model")
-        return cls(client, Identity(model or names[0]))
+        return cls(client, Identity(model or names[0], rtt_ms=await http.rtt_ms(client, "/v1/models")))
 
     async def verify(self, block: Block) -> Verdict:
         """See :class:`~voice.draft.verifier.Verifier`. Sampled targets need a top-k of at most 20."""

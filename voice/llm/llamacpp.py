@@ -66,6 +66,7 @@ class Runtime:
         self._model: Any = None
         self._text_lock = threading.Lock()  # the vocabulary must not go while another thread reads it
         self._context: Any = None
+        self._endings: frozenset[int] | None = None
         _recent_errors.clear()
         llama_cpp.llama_log_set(_on_log, None)
         llama_cpp.llama_backend_init()
@@ -160,7 +161,9 @@ class Runtime:
         with self._text_lock:
             if not self._model:
                 raise ChatError("the language model is closed")
-            return frozenset(token for token in range(self.vocabulary) if self.ends_reply(token))
+            if self._endings is None:
+                self._endings = frozenset(token for token in range(self.vocabulary) if self.ends_reply(token))
+            return self._endings
 
     def metadata(self, key: str) -> str | None:
         """A text value of the GGUF's header."""
