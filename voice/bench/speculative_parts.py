@@ -196,12 +196,12 @@ async def first_audio(
             progress("first audio", number, count)
             record = recorded[number % len(recorded)]
             rtt_ms = (20.0, 40.0, 80.0)[number % 3]
-            for name in times:
+            for name, found in times.items():
                 controller = Controller() if name == "streamed" else controllers[rtt_ms]
                 deadline_ms = DEADLINE_MS if name == "eager" else None
                 took_ms = await _first_audio_ms(drafting, chat, voice, tts, controller, record, rtt_ms, deadline_ms)
                 if took_ms is not None:
-                    times[name].append(took_ms)
+                    found.append(took_ms)
     finally:
         chat.close()
         voice.close()

@@ -1,7 +1,7 @@
 """``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model, the router, drafting.",
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, language model, router, drafting.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -208,7 +208,7 @@ async def _speculative(
         edge = edge or quantised(config.llm.model, "q4_0")
         target = target or quantised(config.llm.model, "q8_0")
     with progress_bar() as bar:
-        tasks = {}
+        tasks: dict[str, Any] = {}
 
         def progress(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
