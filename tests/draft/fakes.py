@@ -27,6 +27,7 @@ class FakeDrafter:
         self._token_ms = token_ms
         self._tokens: list[int] = []
         self.begun = 0
+        self.token_ms = token_ms
         self.stopped = False
 
     def begin(self, tokens: Sequence[int]) -> None:

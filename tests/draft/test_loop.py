@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from tests.draft.fakes import END, FakeDrafter, FakeVerifier, truth
 from tests.fakes.virtual_time import run_virtual
+from voice.bench.paced import VERIFY_SHARE, OfferedVerifier, Recorded
 from voice.draft.acceptance import Sampling
 from voice.draft.loop import Reply
-from voice.draft.plan import Conditions, Controller, best_plan, drafted_token_ms
+from voice.draft.plan import Conditions, Controller, best_plan, drafted_token_ms, offered_token_ms
 from voice.draft.terms import Account, Terms
 from voice.draft.verifier import Block, Chosen, Verdict
 from voice.errors import VerifierError
+from voice.llm.sequence import MAX_OFFERED
 
 PROMPT = (5, 6, 7)
 
@@ -38,7 +40,7 @@ def terms(**changes: object) -> Terms:
 
 
 def hold(
-    drafter: FakeDrafter, verifier: FakeVerifier, controller: Controller, given: Terms
+    drafter: FakeDrafter, verifier: FakeVerifier | OfferedVerifier, controller: Controller, given: Terms
 ) -> tuple[list[int], list[str], Account]:
     async def scenario() -> tuple[list[int], list[str], Account]:
         reply = Reply(drafter, verifier, controller, given)
@@ -137,6 +139,45 @@ def test_drafting_that_does_not_pay_gives_way_to_streaming_within_the_reply() ->
     assert tokens == reply
     assert account.switched
     assert verifier.streams == 1
+
+
+@given(
+    length=st.integers(1, 60),
+    acceptance=st.sampled_from((0.0, 0.3, 0.8, 1.0)),
+    rtt_ms=st.sampled_from((0.0, 3.0, 40.0, 150.0)),
+    draft_ms=st.sampled_from((1.0, 7.0, 25.0, 60.0)),
+    token_ms=st.sampled_from((10.0, 30.0, 50.0)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=150, deadline=None)
+def test_offers_hurry_a_stream_on_and_never_delay_or_change_it(
+    length: int, acceptance: float, rtt_ms: float, draft_ms: float, token_ms: float, seed: int
+) -> None:
+    reply = truth(length, seed)
+    record = Recorded("", PROMPT, tuple(reply))
+    took = []
+    for offers in (False, True):
+        drafter = FakeDrafter(PROMPT, reply, acceptance=acceptance, token_ms=draft_ms, seed=seed + 1)
+        verifier = OfferedVerifier(record, rtt_ms=rtt_ms, token_ms=token_ms)
+        tokens, by, account = hold(drafter, verifier, FixedPlan(int(offers), 1), terms())
+        assert tokens == reply
+        assert set(by) == {"verifier"}
+        took.append(account.took_ms)
+    assert took[1] <= took[0] * (1.02 + VERIFY_SHARE * MAX_OFFERED) if acceptance < 1 else took[1] <= took[0] * 1.02
+    if acceptance == 1 and rtt_ms < 10 and draft_ms < token_ms / 2 and length > 20:
+        assert took[1] < 0.7 * took[0]
+
+
+@pytest.mark.parametrize("acceptance", [0.6, 0.8, 0.95])
+@pytest.mark.parametrize("rtt_ms", [0.0, 40.0, 100.0])
+def test_offers_are_as_fast_as_expected(acceptance: float, rtt_ms: float) -> None:
+    reply = truth(1500, 3)
+    drafter = FakeDrafter(PROMPT, reply, acceptance=acceptance, token_ms=7)
+    verifier = OfferedVerifier(Recorded("", PROMPT, tuple(reply)), rtt_ms=rtt_ms, token_ms=40)
+    _, _, account = hold(drafter, verifier, FixedPlan(1, 1), terms(max_tokens=2000))
+    expected = offered_token_ms(Conditions(acceptance, rtt_ms, 40, 0.8, 7))
+    assert account.token_ms == pytest.approx(expected, rel=0.25)
+    assert account.token_ms < 40.5
 
 
 class Broken(FakeVerifier):

@@ -299,3 +299,41 @@ async def test_more_clients_than_sessions_are_told_so(target: Target) -> None:
 async def test_nobody_there() -> None:
     with pytest.raises(VerifierError, match="voice verifier"):
         await RemoteVerifier.connect("ws://127.0.0.1:9")
+
+
+async def test_offers_hurry_a_stream_on_and_do_not_change_it(target: Target, prompt: list[int]) -> None:
+    judge = target.open()
+    truth = await alone(judge, prompt, 40)
+    judge.close()
+    async with serving(target) as server:
+        verifier = await RemoteVerifier.connect(server.url)
+        rng = random.Random(1)
+        for _ in range(3):
+            found: list[int] = []
+            stream = verifier.stream(prompt, max_tokens=40, sampling=GREEDY)
+            async for chosen in stream:
+                found.append(chosen.token)
+                place = len(found) + rng.randrange(3)
+                draft = [token if rng.random() < 0.9 else 7 for token in truth[place : place + 5]]
+                await verifier.offer(len(prompt) + place, draft)
+                await verifier.offer(rng.randrange(-5, 600), [1, 2, 3])
+            assert found == truth
+        with_offers = await _steps(target, prompt, truth)
+        assert with_offers < len(truth) / 2
+        assert not verifier.broken
+        await verifier.aclose()
+
+
+async def _steps(target: Target, prompt: list[int], truth: list[int]) -> int:
+    """Moments at which tokens came, with perfect offers: several come with one step."""
+    judge, times = target.open(), list[float]()
+    stream = judge.stream(prompt, max_tokens=len(truth), sampling=GREEDY)
+    count = 0
+    async for _ in stream:
+        count += 1
+        await judge.offer(len(prompt) + count, truth[count : count + 12])
+        now_s = asyncio.get_running_loop().time()
+        if not times or now_s - times[-1] > 0.004:
+            times.append(now_s)
+    judge.close()
+    return len(times)

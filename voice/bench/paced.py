@@ -7,13 +7,15 @@ trip each way, one processor that computes a token, or a block, at a time.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from voice.draft import wire
 from voice.draft.acceptance import Sampling
 from voice.draft.plan import Controller, Plan
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, Identity, Verdict, Verifier
+from voice.llm.sequence import lay_offers
 
 VERIFY_SHARE = 0.02
 """What a draft token adds to a step, as a share of the step: decoding is bound by reading the weights once."""
@@ -95,6 +97,62 @@ class PacedVerifier:
     def _count_answer(self, verdict: Verdict) -> None:
         answer = wire.Judged(1, verdict.accepted, 1000, [-0.123] * len(verdict.tokens), 12.34, "0" * 16)
         self.bytes += len(wire.encode(answer))
+
+
+class OfferedVerifier(PacedVerifier):
+    """The same, taking offers: it never waits for a draft, and a step judges those that have come."""
+
+    depth = 4
+
+    def __init__(self, recorded: Recorded, *, rtt_ms: float, token_ms: float, prompt_ms: float = 0.0) -> None:
+        super().__init__(recorded, rtt_ms=rtt_ms, token_ms=token_ms, prompt_ms=prompt_ms)
+        self._offers: deque[tuple[int, Sequence[int]]] = deque(maxlen=64)
+
+    async def offer(self, place: int, draft: Sequence[int]) -> None:
+        """See :class:`~voice.draft.verifier.Offering`."""
+        self.bytes += len(wire.encode(wire.Offer(1, place, list(draft))))
+        asyncio.get_running_loop().call_later(self._half_s, self._offers.append, (place, draft))
+
+    async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
+        """See :class:`~voice.draft.verifier.Verifier`."""
+        del sampling
+        arriving: asyncio.Queue[tuple[float, tuple[int, ...]]] = asyncio.Queue()
+        serving = asyncio.create_task(self._serve(arriving, len(prefix), min(len(self._whole), len(prefix) + max_tokens)))
+        loop, at = asyncio.get_running_loop(), len(prefix)
+        try:
+            while at < min(len(self._whole), len(prefix) + max_tokens):
+                arrives_s, tokens = await arriving.get()
+                await asyncio.sleep(max(0.0, arrives_s - loop.time()))
+                at += len(tokens)
+                self.bytes += len(wire.encode(wire.Tokens(1, list(tokens), [-0.123] * len(tokens))))
+                for token in tokens:
+                    yield Chosen(token, -0.1)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    async def _serve(self, arriving: "asyncio.Queue[tuple[float, tuple[int, ...]]]", at: int, end: int) -> None:
+        """The machine elsewhere: one step after another."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time() + self._half_s + self._take_prompt()
+        while at < end:
+            await asyncio.sleep(max(0.0, now_s - loop.time()))
+            tokens = list(self._whole[:at])
+            lay_offers(self._offers, tokens, decided=at, limit=end)
+            drafted = tokens[at:]
+            right = next((i for i, token in enumerate(drafted) if token != self._whole[at + i]), len(drafted))
+            said = self._whole[at : min(end, at + right + 1)]
+            now_s += self._token_s * (1 + VERIFY_SHARE * len(drafted))
+            at += len(said)
+            arriving.put_nowait((now_s + self._half_s, said))
+
+
+class InBlocks:
+    """Another verifier, asked block by block though it takes offers: as one behind HTTP would be."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.identity, self.depth = verifier.identity, verifier.depth
+        self.verify, self.stream = verifier.verify, verifier.stream
 
 
 class FixedPlan(Controller):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from voice.bench import speculative_parts as parts
-from voice.bench.paced import FixedPlan, PacedVerifier, Recorded
+from voice.bench.paced import FixedPlan, InBlocks, OfferedVerifier, PacedVerifier, Recorded
 from voice.bench.speculative_prompts import prompts
 from voice.config import Config, LlmConfig, VerifierConfig
 from voice.cpu import cores
@@ -130,7 +130,8 @@ async def _lossless(
             record = Recorded(kind, tuple(prompt), tuple(c.token for c in alone))
             recorded.append(record)
             drafter = EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS)
-            reply = Reply(drafter, remote, FixedPlan(4, 3), terms_of(drafting, record, size.reply_tokens))
+            way: Verifier = remote if number // 5 % 2 else InBlocks(remote)
+            reply = Reply(drafter, way, FixedPlan(4, 3), terms_of(drafting, record, size.reply_tokens))
             drafted = [approved async for approved in reply.tokens()]
             accounts.append(reply.account)
             if tuple(a.token for a in drafted) != record.reply:
@@ -229,7 +230,7 @@ async def _taught(
     controller.token.add(token_ms)
     controller.rtt.add(rtt_ms)
     for _ in range(2):
-        verifier = PacedVerifier(record, rtt_ms=rtt_ms, token_ms=token_ms)
+        verifier = OfferedVerifier(record, rtt_ms=rtt_ms, token_ms=token_ms)
         await _answer(drafting, chat, controller, record, verifier, 12)
     return controller
 
@@ -248,7 +249,8 @@ async def _cell(
     accounts = []
     for record in records:
         for name, way in ways.items():
-            verifier = PacedVerifier(record, rtt_ms=rtt_ms, token_ms=token_ms)
+            kind_of = PacedVerifier if name == "streamed" else OfferedVerifier
+            verifier = kind_of(record, rtt_ms=rtt_ms, token_ms=token_ms)
             chosen = FixedPlan(0, 1) if name == "streamed" else controller
             account, took_s, steady_s, cpu_s = await _answer(drafting, chat, chosen, record, verifier, count)
             way.took_s += took_s
@@ -266,12 +268,10 @@ async def _cell(
         "token_ms": token_ms,
         "kind": str(kind),
         "streams": first.plan.streams and not first.switched,
-        "draft_tokens": first.plan.draft_tokens,
-        "depth": first.plan.depth,
         "expected": round(first.plan.gain, 3),
         "speedup": round(streamed.took_s / drafted.took_s, 3),
         "steady_speedup": round(streamed.steady_s / drafted.steady_s, 3),
-        "tokens_per_round_trip": round(drafted.tokens / rounds, 2) if rounds else None,
+        "tokens_per_offer": round(drafted.tokens / rounds, 2) if rounds else None,
         "bytes_per_token": round(drafted.bytes / max(1, drafted.tokens), 1),
         "wasted_per_token": round(sum(a.drafted - a.accepted for a in accounts) / max(1, drafted.tokens), 2),
         "edge_cpu_s_per_token": round(drafted.cpu_s / max(1, drafted.tokens), 4),

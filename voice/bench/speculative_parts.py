@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voice.bench.paced import PacedVerifier, Recorded
+from voice.bench.paced import FixedPlan, OfferedVerifier, Recorded
 from voice.bench.report import summary
 from voice.config import LlmConfig, TtsConfig
 from voice.draft import chi2
@@ -197,7 +197,7 @@ async def first_audio(
             record = recorded[number % len(recorded)]
             rtt_ms = (20.0, 40.0, 80.0)[number % 3]
             for name, found in times.items():
-                controller = Controller() if name == "streamed" else controllers[rtt_ms]
+                controller = FixedPlan(0, 1) if name == "streamed" else controllers[rtt_ms]
                 deadline_ms = DEADLINE_MS if name == "eager" else None
                 took_ms = await _first_audio_ms(drafting, chat, voice, tts, controller, record, rtt_ms, deadline_ms)
                 if took_ms is not None:
@@ -228,7 +228,7 @@ async def _first_audio_ms(
     terms = Terms(
         record.prompt, 32, ends.__contains__, whole_words, kind=record.kind, deadline_ms=deadline_ms, patience_ms=60_000
     )
-    verifier = PacedVerifier(record, rtt_ms=rtt_ms, token_ms=30.0, prompt_ms=PROMPT_MS)
+    verifier = OfferedVerifier(record, rtt_ms=rtt_ms, token_ms=30.0, prompt_ms=PROMPT_MS)
     drafter = EdgeDrafter(chat, context_tokens=drafting.config.context_tokens)
     drafter.begin(record.prompt)  # the prompt is in the edge's cache when the user stops speaking
     await drafter.next()

@@ -1,6 +1,9 @@
 """The edge model as a drafter."""
 
 import asyncio
+import statistics
+import time
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,6 +54,7 @@ class EdgeDrafter:
         self._rng = np.random.default_rng()
         self._stream: TokenStream[Proposal] | None = None
         self._job: Job | None = None
+        self._times_ms: deque[float] = deque(maxlen=32)
         self.written = 0
         """Draft tokens computed, over all replies."""
 
@@ -62,8 +66,13 @@ class EdgeDrafter:
             return
         stream: TokenStream[Proposal] = TokenStream(AHEAD_TOKENS, self._chat.wake)
         self._stream = stream
-        writing = _Writing(stream, self._sampling, self._rng)
+        writing = _Writing(stream, self._sampling, self._rng, self._times_ms)
         self._job = self._chat.choose(list(tokens), Choice(writing, len(tokens), goes_on=True), writing, max_tokens=room)
+
+    @property
+    def token_ms(self) -> float:
+        """See :class:`~voice.draft.terms.Drafter`: the median of the last tokens that were written without a pause."""
+        return statistics.median(list(self._times_ms)) if self._times_ms else 0.0
 
     async def next(self) -> Proposal | None:
         """See :class:`~voice.draft.terms.Drafter`."""
@@ -80,8 +89,12 @@ class EdgeDrafter:
 class _Writing:
     """Chooses draft tokens, on the engine's thread."""
 
-    def __init__(self, stream: TokenStream[Proposal], sampling: Sampling, rng: np.random.Generator) -> None:
+    def __init__(
+        self, stream: TokenStream[Proposal], sampling: Sampling, rng: np.random.Generator, times_ms: deque[float]
+    ) -> None:
         self._stream = stream
+        self._times_ms = times_ms
+        self._last_s = 0.0
         self._sampling = sampling
         self._rng = rng
 
@@ -92,6 +105,10 @@ class _Writing:
     def choose(self, logits: npt.NDArray[np.float32], index: int) -> int | None:
         del index
         proposal = propose(logits, self._sampling, self._rng)
+        now_s = time.perf_counter()
+        if self._last_s:
+            self._times_ms.append((now_s - self._last_s) * 1e3)
+        self._last_s = 0.0 if self._stream.nearly_full else now_s
         return proposal.token if self._stream.put(proposal) else None
 
     def ended(self, error: ChatError | None) -> None:

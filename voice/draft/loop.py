@@ -5,8 +5,10 @@ things happen: a draft token is written, a verdict comes back, a token of plain 
 the list, and where the list and the draft disagree the draft begins anew from the list: the edge's cache forgets what was
 wrong, what is in flight behind it is nobody's, and its answers are dropped.
 
-The first block is empty: the verifier reads the prompt and says the first token while the edge still reads and drafts, so that
-a drafted reply begins no later than a streamed one.
+A verifier that takes offers streams all the time, and drafts hurry it on: that is never slower than streaming. One that does
+not is asked block by block where that is expected to be faster, else it streams. The first block is empty: the verifier
+reads the prompt and says the first token while the edge still reads and drafts, so that a drafted reply begins no later
+than a streamed one.
 
 When the verifier is silent for too long, or answers what cannot be, the edge finishes the reply from what was approved.
 """
@@ -14,7 +16,7 @@ When the verifier is silent for too long, or answers what cannot be, the edge fi
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +28,10 @@ from voice.errors import ChatError, VerifierError
 
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
+ALONE_TOKENS = 12
+"""Beside a stream the edge drafts the first few tokens: it may have to step in, and acceptance is learnt from them."""
+OFFERED_AHEAD = 16
+"""Draft tokens ahead of what was approved, with a verifier that takes offers. It drops what is further on."""
 STALE_ANSWERS = 3
 """A verifier that calls so many live blocks stale in one reply has lost the thread."""
 
@@ -56,8 +62,13 @@ class Reply:
         self._streaming: asyncio.Task[Chosen | None] | None = None
         self._done = terms.max_tokens < 1
         self._reconsider_at = RECONSIDER_AFTER
-        self._judged_at_s = self._wrote_at_s = self._streamed_at_s = 0.0
-        self.account = Account(plan=controller.plan(terms.kind, depth=verifier.depth))
+        self._judged_at_s = self._streamed_at_s = 0.0
+        self._draft_at = 0
+        self._offer: Callable[[int, Sequence[int]], Awaitable[None]] | None = getattr(verifier, "offer", None)
+        self._depth = verifier.depth if self._offer is None else 0
+        if drafter.token_ms:
+            controller.draft.add(drafter.token_ms)
+        self.account = Account(plan=controller.plan(terms.kind, depth=self._depth))
 
     async def tokens(self) -> AsyncGenerator[Approved, None]:
         """The reply, each token as soon as it is approved.
@@ -68,7 +79,7 @@ class Reply:
         began_s = self._judged_at_s = asyncio.get_running_loop().time()
         try:
             self._restart_draft()
-            if self.account.plan.streams:
+            if self.account.plan.streams or self._offer is not None:
                 self._start_stream()
             else:
                 self._send(0)
@@ -95,7 +106,10 @@ class Reply:
         try:
             if self._writing is None and self._may_write():
                 self._writing = asyncio.create_task(self._drafter.next())
-            self._send_what_is_ready()
+            if self._offer is None:
+                self._send_what_is_ready()
+            elif not self.account.plan.streams:
+                await self._offer_what_is_ready(self._offer)
             await self._wait(began_s)
             self._take_draft()
             self._take_verdicts()
@@ -108,8 +122,9 @@ class Reply:
         if self._written_out or len(self._tokens) + len(self._ahead) >= self._limit:
             return False
         plan = self.account.plan
-        most = 2 * (plan.depth + 1) * plan.draft_tokens if not plan.streams else 12 - self.account.approved
-        return len(self._ahead) < most
+        if plan.streams:
+            return len(self._ahead) < ALONE_TOKENS - self.account.approved
+        return len(self._ahead) < (OFFERED_AHEAD if self._offer is not None else 2 * (plan.depth + 1) * plan.draft_tokens)
 
     @property
     def _limit(self) -> int:
@@ -140,7 +155,7 @@ class Reply:
         self._ahead.clear()
         self._sent_to = len(self._tokens)
         self._written_out = False
-        self._wrote_at_s = 0.0
+        self._draft_at = len(self._tokens)
         self._drafter.begin(self._tokens)
         if self._writing is not None:
             self._writing.cancel()
@@ -153,19 +168,35 @@ class Reply:
         try:
             proposal = task.result()
         except ChatError:  # the reply can do without its edge as long as the verifier answers
-            if self.account.plan.draft_tokens:
+            if self._offer is not None:
+                self.account.plan = Plan()
+            elif self.account.plan.draft_tokens:
                 self._switch_to_stream()
             proposal = None
-        now_s = asyncio.get_running_loop().time()
         if proposal is None:
             self._written_out = True
             return
-        if self._wrote_at_s:
-            self._controller.draft.add(max(0.01, (now_s - self._wrote_at_s) * 1e3))
-        self._wrote_at_s = now_s if self._may_write() else 0.0
-        self._ahead.append(proposal)
         self.account.drafted += 1
         self._written_out = self._terms.ends(proposal.token)
+        if self._drafter.token_ms:
+            self._controller.draft.add(self._drafter.token_ms)
+        place, self._draft_at = self._draft_at, self._draft_at + 1
+        if place >= len(self._tokens):
+            self._ahead.append(proposal)
+            return
+        right = self._tokens[place] == proposal.token  # the verifier was faster
+        self._count(int(right), int(not right))
+        if not right:
+            self.account.rollbacks += 1
+            self._restart_draft()
+
+    async def _offer_what_is_ready(self, offer: Callable[[int, Sequence[int]], Awaitable[None]]) -> None:
+        behind = max(0, self._sent_to - len(self._tokens))
+        unsent = [proposal.token for proposal in list(self._ahead)[behind:]]
+        if unsent and self._stream is not None:
+            place, self._sent_to = len(self._tokens) + behind, len(self._tokens) + len(self._ahead)
+            self.account.rounds += 1
+            await offer(place, unsent)
 
     def _send_what_is_ready(self) -> None:
         plan = self.account.plan
@@ -258,7 +289,7 @@ class Reply:
         expected = self._ahead.popleft() if self._ahead else None
         if expected is not None and expected.token == chosen.token:
             return True
-        if not self._done and (expected is not None or not self.account.plan.streams or self.account.approved < 12):
+        if expected is not None and not self._done:
             self.account.rollbacks += 1
             self._abandon_flights()
             self._restart_draft()
@@ -273,10 +304,10 @@ class Reply:
     def _reconsider(self) -> None:
         """Go on with plain streaming if this reply's draft turns out to be worth less."""
         judged = self.account.accepted + self.account.rejected
-        if self.account.plan.streams or self._done or judged < self._reconsider_at:
+        if self._offer is not None or self.account.plan.streams or self._done or judged < self._reconsider_at:
             return
         self._reconsider_at = judged + RECONSIDER_AFTER
-        plan = self._controller.plan(self._terms.kind, depth=self._verifier.depth)
+        plan = self._controller.plan(self._terms.kind, depth=self._depth)
         if plan.streams:
             self._switch_to_stream()
         else:
@@ -305,7 +336,7 @@ class Reply:
             self._done = True
             return
         now_s = asyncio.get_running_loop().time()
-        if self._streamed_at_s:
+        if self._streamed_at_s and self.account.plan.streams:
             self._controller.token.add(max(0.01, (now_s - self._streamed_at_s) * 1e3))
         self._streamed_at_s = now_s
         drafted = bool(self._ahead)

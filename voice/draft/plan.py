@@ -17,8 +17,11 @@ from dataclasses import dataclass, field
 
 from voice.draft.acceptance import expected_tokens
 
-MARGIN = 1.08
-"""Drafting must be expected to be this many times as fast as streaming: estimates are wrong by some per cent."""
+MARGIN = 1.25
+"""Blocks must be expected to be this many times as fast as streaming: the expectation is one of long replies."""
+
+
+OFFER_MARGIN = 1.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,34 @@ def drafted_token_ms(conditions: Conditions, draft_tokens: int, depth: int) -> f
     right = a**g / (1 - a**g)
     slowest = max(g * c.draft_ms, verify, (c.rtt_ms + verify) / depth)
     return (g * c.draft_ms + c.rtt_ms + verify + right * slowest) * (1 - a)
+
+
+def offered_token_ms(conditions: Conditions) -> float:
+    """Expected milliseconds a token with a verifier that streams on while drafts are offered to it.
+
+    After a draft was wrong the verifier goes on alone, a token a step, until at the beginning of a step there is more of a new
+    draft than it has said itself: after k steps. The next step judges what waits, and each one after it what was drafted
+    meanwhile, until the draft is wrong again, behind L right tokens, with probability a^L (1 - a).
+    """
+    c, a = conditions, min(conditions.acceptance, 0.99)
+    if c.draft_ms >= c.token_ms:
+        return c.token_ms
+    alone = next((k for k in range(1, 200) if (k * c.token_ms - c.rtt_ms) // c.draft_ms > k), 200)
+    waiting = (alone * c.token_ms - c.rtt_ms) / c.draft_ms - alone
+    a_step = c.token_ms / c.draft_ms
+    steps, chance = 0.0, 1 - a
+    for right in range(300):
+        over = right - alone - waiting
+        taken = right + 1 if right < alone else alone + 1 if over <= 0 else alone + 2 + (over - 1) // a_step
+        steps += chance * taken
+        chance *= a
+    return min(c.token_ms, (1 - a) * steps * c.token_ms + a**alone * c.verify_ms)
+
+
+def offering_plan(conditions: Conditions, *, margin: float = OFFER_MARGIN) -> Plan:
+    """Whether to offer drafts: they cost the edge energy and never any time, so a small gain is enough."""
+    gain = conditions.token_ms / offered_token_ms(conditions)
+    return Plan(1, 1, gain) if gain > margin else STREAM
 
 
 def best_plan(conditions: Conditions, *, max_draft: int = 16, max_depth: int = 4, margin: float = MARGIN) -> Plan:
@@ -176,9 +207,16 @@ class Controller:
         )
 
     def plan(self, kind: str, *, depth: int) -> Plan:
-        """How to answer a turn of this kind with a verifier that takes ``depth`` blocks at a time. Streams until it knows."""
+        """How to answer a turn of this kind. Streams until it knows.
+
+        Args:
+            kind: of task.
+            depth: blocks that the verifier takes at a time; 0: it takes offers.
+        """
         conditions = self.conditions(kind)
         if conditions is None:
             return STREAM
+        if depth == 0:
+            return offering_plan(conditions)
         max_draft, max_depth, margin = self._limits
         return best_plan(conditions, max_draft=max_draft, max_depth=min(depth, max_depth), margin=margin)

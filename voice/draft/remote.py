@@ -61,7 +61,7 @@ class RemoteVerifier:
         )
         self.depth = max(1, min(8, hello.depth))
         self.sent_bytes = self.received_bytes = 0
-        self._ids = 0
+        self._ids = self._streaming = 0
         self._sent: list[int] = []
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
         self._broken: VerifierError | None = None
@@ -137,6 +137,7 @@ class RemoteVerifier:
         question = wire.Stream(self._ids, keep, list(prefix[keep:]), wire.checksum(prefix), max_tokens, _chance(sampling))
         self._sent = list(prefix)
         waiting = await self._ask(question, None)
+        self._streaming = question.id
         ended = False
         try:
             while True:
@@ -150,6 +151,11 @@ class RemoteVerifier:
         finally:
             if not ended:
                 await self._stop(question.id)
+
+    async def offer(self, place: int, draft: Sequence[int]) -> None:
+        """See :class:`~voice.draft.verifier.Offering`."""
+        if self._streaming in self._waiting:
+            await self._send(wire.Offer(self._streaming, place, list(draft)))
 
     async def aclose(self) -> None:
         """End the session. May be called again."""

@@ -27,6 +27,11 @@ class Drafter(Protocol):
         """Draft no more."""
         ...
 
+    @property
+    def token_ms(self) -> float:
+        """What a token takes at present; 0 for unknown."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:

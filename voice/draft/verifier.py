@@ -108,6 +108,18 @@ class Verifier(Protocol):
         ...
 
 
+class Offering(Verifier, Protocol):
+    """A verifier whose stream can be hurried on: it never waits for a draft, and takes one where it comes in time."""
+
+    async def offer(self, place: int, draft: Sequence[int]) -> None:
+        """A draft for the stream that runs, beginning at ``place`` of its tokens, the prefix included.
+
+        What agrees with what was generated meanwhile, and goes beyond it, is judged in one step. The rest is dropped silently:
+        the stream says what is true. Raises :class:`~voice.errors.VerifierError`.
+        """
+        ...
+
+
 def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Callable[[int], bool]) -> Verdict:
     """The verdict, if it can be an answer to the block.
 

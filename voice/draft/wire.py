@@ -66,6 +66,14 @@ class Stream(msgspec.Struct, frozen=True, tag="stream", array_like=True):
     chance: Chance = Chance()
 
 
+class Offer(msgspec.Struct, frozen=True, tag="offer", array_like=True):
+    """A draft for the stream ``id``, from ``place`` of its tokens on. It has no answer but the stream itself."""
+
+    id: int
+    place: int
+    draft: list[int]
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop", array_like=True):
     """Nobody waits for the answer to ``id`` any more."""
 
@@ -108,7 +116,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
     message: str
 
 
-Question = Verify | Stream | Stop
+Question = Verify | Stream | Offer | Stop
 Answer = Hello | Judged | Tokens | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()

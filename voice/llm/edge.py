@@ -253,6 +253,10 @@ class EdgeChat:
         """Nobody wants a job any more."""
         self._engine.cancel(job)
 
+    def offer(self, job: Job, place: int, draft: Sequence[int]) -> None:
+        """See :meth:`voice.llm.engine.Engine.offer`."""
+        self._engine.offer(job, place, draft)
+
     def wake(self) -> None:
         """An outcome that was full has room again."""
         self._engine.wake()

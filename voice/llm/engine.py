@@ -17,7 +17,7 @@ from voice.errors import ChatBusy, ChatError
 from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, padded, plan_step
-from voice.llm.sequence import Choice, Job, Kind, Slot
+from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
 from voice.stages import Token
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,12 @@ class Engine:
             job.cancelled = True
             self._interrupt()
 
+    def offer(self, job: Job, place: int, draft: Sequence[int]) -> None:
+        """A draft of what a job that goes on may choose next, from ``place`` of its tokens on. Nonsense is ignored."""
+        with self._condition:
+            if job.choice is not None and place >= 0:
+                job.choice.offers.append((place, draft))
+
     def wake(self) -> None:
         """A reader has taken tokens."""
         with self._condition:
@@ -214,6 +220,10 @@ class Engine:
                 if ready:
                     break
                 self._condition.wait()
+            for _, job in ready:
+                if job.choice is not None and job.choice.offers:
+                    decided = job.choice.known + job.stats.generated
+                    lay_offers(job.choice.offers, job.tokens, decided=decided, limit=job.choice.known + job.max_tokens)
             works = [Work(len(job.tokens) - len(slot.cached), job.urgent) for slot, job in ready]
             spare = PADDING_TOKENS * len(self._slots) if self._exact else 0
             counts = plan_step(works, alone=runtime.batch.capacity - spare, shared=SHARED_TOKENS)
@@ -337,11 +347,12 @@ class Engine:
                 return
             job.stats.generated += 1
             last = runtime.ends_reply(token)
+            last = last or (choice.goes_on and job.stats.generated >= job.max_tokens)
             if drafted and job.tokens[position + 1] == token and not last:
                 continue
             del job.tokens[position + 1 :]
             job.tokens.append(token)
-            if last or not choice.goes_on or job.stats.generated >= job.max_tokens:
+            if last or not choice.goes_on:
                 self._end(job)
             elif len(slot.cached) > position + 1:
                 self._truncate(runtime, slot, position + 1)

@@ -1,5 +1,7 @@
 """What the engine keeps for each conversation, and what it is asked to do."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
@@ -72,6 +74,10 @@ class Probe:
     token: int
 
 
+MAX_OFFERED = 16
+"""Draft tokens that a step takes of a job that goes on."""
+
+
 class Chooser(Protocol):
     """Chooses tokens by their logits. Called on the engine's thread, between two steps: must be quick."""
 
@@ -81,6 +87,26 @@ class Chooser(Protocol):
         ``logits`` is (vocabulary,), and a view that does not outlive the call. A ``ValueError`` fails the job.
         """
         ...
+
+
+def lay_offers(offers: "deque[tuple[int, Sequence[int]]]", tokens: list[int], *, decided: int, limit: int) -> None:
+    """Lay what was offered behind some tokens, as far as it agrees with them and leaves no gap; the offers are used up.
+
+    Args:
+        offers: drafts, each with the place in the tokens where it begins.
+        tokens: what is there already.
+        decided: how many of them are not up to a draft any more.
+        limit: how many there may be.
+    """
+    limit = min(limit, decided + MAX_OFFERED)
+    while offers:
+        place, offered = offers.popleft()
+        for token in offered:
+            if place > len(tokens) or place >= limit or (place < len(tokens) and tokens[place] != token):
+                break
+            if place == len(tokens):
+                tokens.append(token)
+            place += 1
 
 
 @dataclass(slots=True, eq=False)
@@ -97,6 +123,7 @@ class Choice:
         goes_on: whether to generate, up to the job's ``max_tokens``, where the draft ends.
         parent: a job whose draft must come true for this one to make sense: this one's prefix is the parent's prefix and
             draft. What the parent chose beyond that is not chosen again. If it chose otherwise, this job ends, ``stale``.
+        offers: drafts for a job that goes on, each with the place in the job's tokens where it begins; taken before each step.
         known: tokens of the job that are not to be chosen, with those that the parent chose.
         stale: it made no sense.
     """
@@ -106,6 +133,7 @@ class Choice:
     bonus: bool = True
     goes_on: bool = False
     parent: "Job | None" = None
+    offers: deque[tuple[int, Sequence[int]]] = field(default_factory=lambda: deque(maxlen=64))
     known: int = 0
     stale: bool = False
 

@@ -36,6 +36,11 @@ class TokenStream(Generic[T]):
         """Whether the receiver is ``capacity`` tokens behind."""
         return self._given - self._taken >= self._capacity
 
+    @property
+    def nearly_full(self) -> bool:
+        """Whether one token more makes it full."""
+        return self._given - self._taken >= self._capacity - 1
+
     def put(self, token: T) -> bool:
         """Add a token, from the engine's thread. False when nobody can take it any more."""
         self._given += 1

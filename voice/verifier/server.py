@@ -217,6 +217,10 @@ class _Session:
                 if (stopped := self._open.get(question.id)) is not None:
                     _stop(stopped)
                 continue
+            if isinstance(question, wire.Offer):
+                if question.id in self._open:  # else it is late, and that is nobody's fault
+                    await self._judge.offer(question.place, question.draft)
+                continue
             pending = _Pending(question.id, self._begin(question))
             if self._pending.full():
                 _stop(pending)

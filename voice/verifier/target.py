@@ -103,6 +103,7 @@ class Judge:
         self._rng = np.random.default_rng()
         self._last: Job | None = None
         self._last_done_s = 0.0
+        self._streaming: Job | None = None
 
     async def verify(self, block: Block) -> Verdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
@@ -144,7 +145,7 @@ class Judge:
         generation = _Generation(sampling, self._rng, chosen)
         choice = Choice(generation, len(prefix), goes_on=True)
         self._last = None
-        job = self._submit(list(prefix), choice, generation, max_tokens)
+        self._streaming = job = self._submit(list(prefix), choice, generation, max_tokens)
         try:
             while (token := await chosen.get()) is not None:
                 yield token
@@ -152,6 +153,16 @@ class Judge:
             raise VerifierError(str(error)) from error
         finally:
             self._chat.cancel(job)
+            if self._streaming is job:
+                self._streaming = None
+
+    async def offer(self, place: int, draft: Sequence[int]) -> None:
+        """See :class:`~voice.draft.verifier.Offering`. Without a stream it is dropped."""
+        if self._streaming is None:
+            return
+        if len(draft) > MAX_DRAFT or not all(0 <= token < self.identity.vocabulary_size for token in draft):
+            raise VerifierError("an offer is too long, or holds a token that is not in the vocabulary")
+        self._chat.offer(self._streaming, place, draft)
 
     def _submit(self, tokens: list[int], choice: Choice, outcome: "_Ruling | _Generation", max_tokens: int = 0) -> Job:
         try:
