@@ -77,10 +77,10 @@ async def run(config: Config, *, edge: Path, target: Path, size: Size, progress:
         lossless, recorded = await _lossless(drafting, verifying, size, progress)
         found |= lossless
         found |= await parts.chance(drafting, target, recorded, draws=size.draws, progress=progress)
-        found["clients"] = await parts.clients(verifying, recorded, progress=progress)
     finally:
         drafting.close()
         verifying.close()
+    found["clients"] = await parts.clients(target, recorded, progress=progress)
     drafting = await asyncio.to_thread(_edge, config, edge, config.llm.threads)
     try:
         found |= await _grid(drafting, recorded, size, progress, found["acceptance"])

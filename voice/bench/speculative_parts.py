@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from voice.bench.paced import FixedPlan, OfferedVerifier, Recorded
 from voice.bench.report import summary
-from voice.config import LlmConfig, TtsConfig
+from voice.config import LlmConfig, TtsConfig, VerifierConfig
 from voice.draft import chi2
 from voice.draft.acceptance import Proposal, Row, Sampling, choose, distribution, draw
 from voice.draft.edge import EdgeDrafter
@@ -131,10 +131,19 @@ ROUND_TRIP_S = 0.04
 DRAFT_S = 0.03
 
 
-async def clients(verifying: Target, recorded: Sequence[Recorded], *, progress: Progress) -> dict[str, Any]:
+async def clients(target: Path, recorded: Sequence[Recorded], *, progress: Progress) -> dict[str, Any]:
     """Throughput of one client and of eight, with a network and drafting between the blocks and without; the same replies?"""
     records = [record for record in recorded if len(record.reply) > 8][:CLIENTS]
     records = (records * CLIENTS)[:CLIENTS]
+    config = VerifierConfig(model=str(target), clients=CLIENTS, context_tokens=512)
+    verifying = await asyncio.to_thread(Target, config)
+    try:
+        return await _clients(verifying, records, progress)
+    finally:
+        verifying.close()
+
+
+async def _clients(verifying: Target, records: Sequence[Recorded], progress: Progress) -> dict[str, Any]:
     results: dict[str, Any] = {}
     wrong = replies = 0
     for name, pause_s in (("networked", ROUND_TRIP_S + DRAFT_S), ("saturated", 0.0)):

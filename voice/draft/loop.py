@@ -28,6 +28,8 @@ from voice.errors import ChatError, VerifierError
 
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
+CLAUSE_TOKENS = 8
+"""A first clause is not longer: with so many approved at the deadline nothing is forced."""
 ALONE_TOKENS = 12
 """Beside a stream the edge drafts the first few tokens: it may have to step in, and acceptance is learnt from them."""
 OFFERED_AHEAD = 16
@@ -64,6 +66,7 @@ class Reply:
         self._reconsider_at = RECONSIDER_AFTER
         self._judged_at_s = self._streamed_at_s = 0.0
         self._draft_at = 0
+        self._forced = False
         self._offer: Callable[[int, Sequence[int]], Awaitable[None]] | None = getattr(verifier, "offer", None)
         self._depth = verifier.depth if self._offer is None else 0
         if drafter.token_ms:
@@ -136,7 +139,8 @@ class Reply:
         waits += [flight.task for flight in list(self._flights)[:1]]
         until_s = self._judged_at_s + self._terms.patience_ms / 1e3
         deadline = self._terms.deadline_ms
-        forced_s = began_s + deadline / 1e3 if deadline is not None and not self.account.approved else None
+        late = deadline is not None and not self._forced and self.account.approved < CLAUSE_TOKENS
+        forced_s = began_s + deadline / 1e3 if deadline is not None and late else None
         if forced_s is not None and (self._ahead or loop.time() < forced_s):
             until_s = min(until_s, forced_s)
         done: set[asyncio.Task[Any]] = set()
@@ -356,9 +360,11 @@ class Reply:
 
     def _force(self) -> bool:
         """Speak what the edge has, up to a whole word; the verifier goes on from there. False if it has nothing yet."""
-        count = self._terms.whole_words([proposal.token for proposal in self._ahead])
+        room = CLAUSE_TOKENS + 1 - self.account.approved
+        count = self._terms.whole_words([proposal.token for proposal in list(self._ahead)[:room]])
         if not count:
             return False
+        self._forced = True
         self._abandon_flights()
         for proposal in list(self._ahead)[:count]:
             if not self._done:

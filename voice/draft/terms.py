@@ -44,7 +44,7 @@ class Terms:
         whole_words: how many of some draft tokens make whole words, from the front.
         sampling: how the verifier chooses.
         kind: of task, for the statistics.
-        deadline_ms: the edge's words are spoken if none was approved by then; None: never for that.
+        deadline_ms: if no first clause was approved by then, the edge's words fill it up; None: never for that.
         patience_ms: after so long without an approved token the edge finishes the reply.
     """
 
