@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.budget import PRIOR_MS, Deadline, Forecasts, Quantiles, Stage
+from voice.budget import PRIOR_MS, PRIOR_WORD_MS, Deadline, Forecasts, Quantiles, Stage, pace_ms, words_that_fit
 
 
 def test_a_deadline_is_absolute() -> None:
@@ -44,3 +44,28 @@ def test_what_fits_depends_on_the_time_left() -> None:
     assert forecasts.fits(deadline, 0.0, Stage)
     assert not forecasts.fits(deadline, 0.001, Stage)
     assert forecasts.fits(deadline, 0.079, [Stage.TTS_FIRST_AUDIO])
+
+
+def test_a_first_clause_is_as_long_as_the_time_left_allows() -> None:
+    forecasts = Forecasts()
+    forecasts.observe(Stage.TTS_FIRST_AUDIO, 40)
+    assert forecasts.word_ms == PRIOR_WORD_MS
+    forecasts.observe_words(60, 5)
+    assert forecasts.word_ms == 12
+    assert words_that_fit(forecasts, left_ms=40 + 3 * 12, words=1) == 4
+    assert words_that_fit(forecasts, left_ms=39, words=2) == 2
+
+
+@given(st.floats(-1000, 1000), st.integers(0, 20))
+def test_less_time_never_allows_more_words(left_ms: float, words: int) -> None:
+    forecasts = Forecasts()
+    assert words <= words_that_fit(forecasts, left_ms - 10, words) <= words_that_fit(forecasts, left_ms, words)
+
+
+def test_a_busy_machine_looks_less_often() -> None:
+    forecasts = Forecasts()
+    forecasts.observe(Stage.ASR, 80)
+    assert pace_ms(forecasts, 240) == 240
+    for _ in range(10):
+        forecasts.observe(Stage.ASR, 400)
+    assert pace_ms(forecasts, 240) == 800

@@ -10,11 +10,11 @@ FOUNDATION = {
     "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
     "__init__",
 }  # fmt: skip
-STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "tts"}
+STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "tts"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline", "draft"},
+    {"engines", "pipeline", "answer", "handover", "draft"},
     {"session"},
     {"server", "client", "mic", "verifier"},
     {"bench", "replay"},

@@ -82,16 +82,29 @@ PRIOR_MS = {
 """What a stage is taken to need before it was ever measured here."""
 
 
+PRIOR_WORD_MS = 15.0
+
+
 class Forecasts:
     """Running forecasts of each stage on this machine, shared by all conversations of a process."""
 
     def __init__(self, *, window: int = 64, quantile: float = 0.8) -> None:
         self._quantile = quantile
         self._stages = {stage: Quantiles(window) for stage in Stage}
+        self._word_ms = Quantiles(window)
 
     def observe(self, stage: Stage, took_ms: float) -> None:
         """Learn from one run of a stage."""
         self._stages[stage].add(took_ms)
+
+    def observe_words(self, took_ms: float, words: int) -> None:
+        """Learn from a first clause of so many words (1 or more), the first of which was there at the beginning."""
+        self._word_ms.add(took_ms / words)
+
+    @property
+    def word_ms(self) -> float:
+        """What one more word of a reply is expected to take."""
+        return self._word_ms.at(self._quantile, PRIOR_WORD_MS)
 
     def stage_ms(self, stage: Stage) -> float:
         """What the stage is expected to take."""
@@ -108,6 +121,12 @@ class Forecasts:
     def snapshot(self) -> dict[str, float]:
         """The forecast of every stage in milliseconds, for the trace."""
         return {str(stage): round(self.stage_ms(stage), 1) for stage in Stage}
+
+
+def words_that_fit(forecasts: Forecasts, left_ms: float, words: int) -> int:
+    """How many words a first clause of ``words`` words so far may have for its first audio to be there in ``left_ms``."""
+    spare_ms = left_ms - forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
+    return words + max(0, int(spare_ms / max(forecasts.word_ms, 1.0)))
 
 
 def pace_ms(forecasts: Forecasts, least_ms: float) -> float:

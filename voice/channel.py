@@ -48,6 +48,11 @@ class Channel(Generic[T]):
         """Whether no more items come."""
         return self._closed
 
+    @property
+    def depth(self) -> int:
+        """Items that wait now."""
+        return len(self._items)
+
     def put_nowait(self, item: T) -> None:
         """Add an item without waiting.
 

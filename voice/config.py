@@ -78,6 +78,8 @@ class TurnConfig(Section, frozen=True):
     """0: half of the cores, 2 at most."""
     preempt_silence_ms: int = 64
     """After this much silence the reply is prepared, behind a gate."""
+    least_silence_ms: int = 230
+    """The gate opens no sooner: a speaker may take a breath that is as long."""
     commit_probability: float = 0.43
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
@@ -90,6 +92,7 @@ class TurnConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         _require(0 <= self.threads <= 256, "threads must be 0 to 256")
         _require(32 <= self.preempt_silence_ms <= 1000, "preempt_silence_ms must be 32 to 1000")
+        _require(0 <= self.least_silence_ms <= 2000, "least_silence_ms must be 0 to 2000")
         _require(0 < self.commit_probability < 1, "commit_probability must be between 0 and 1")
         _require(200 <= self.max_silence_ms <= 10_000, "max_silence_ms must be 200 to 10000")
         _require(0 <= self.reopen_window_ms <= 3000, "reopen_window_ms must be 0 to 3000")
@@ -130,6 +133,37 @@ class LlmConfig(Section, frozen=True):
         _require(0 <= self.temperature <= 2, "temperature must be 0 to 2")
         _require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1")
         _require(1 <= self.repeat_penalty <= 2, "repeat_penalty must be 1 to 2")
+
+
+class CloudConfig(Section, frozen=True):
+    """A larger model that somebody else runs: any OpenAI-compatible chat endpoint. `voice cloud` runs one here, to try it."""
+
+    enabled: bool = False
+    """Nothing leaves the machine while this is false. `route.mode` says which turns may."""
+    base_url: str = "http://127.0.0.1:8766/v1"
+    model: str = ""
+    """As the endpoint names it."""
+    api_key_env: str = "VOICE_CLOUD_KEY"
+    """The environment variable that holds the key; the key itself never stands in a file."""
+    continues: Literal["instruction", "assistant", "mistral", "vllm", "chatml"] = "instruction"
+    """How the model is made to go on from words that the edge has spoken: asked to; by a last message of the assistant; with
+    Mistral's "prefix"; with vLLM's "continue_final_message"; or by a ChatML prompt over /completions (llama.cpp)."""
+    first_token_ms: int = 2000
+    """No longer for a first token. The edge steps in sooner when the audio would run out."""
+    next_token_ms: int = 2000
+    max_tokens: int = 300
+    price_in: float = 0.0
+    """For a million tokens in, in `cost.currency`."""
+    price_out: float = 0.0
+    price_cached: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.base_url.startswith(("http://", "https://")), "base_url must begin with http:// or https://")
+        _require(not self.enabled or bool(self.model), "model is needed: the name that the endpoint gives it")
+        _require(50 <= self.first_token_ms <= 60_000, "first_token_ms must be 50 to 60000")
+        _require(50 <= self.next_token_ms <= 60_000, "next_token_ms must be 50 to 60000")
+        _require(1 <= self.max_tokens <= 100_000, "max_tokens must be 1 to 100000")
+        _require(min(self.price_in, self.price_out, self.price_cached) >= 0, "prices cannot be negative")
 
 
 class TtsConfig(Section, frozen=True):
@@ -213,11 +247,11 @@ class TraceConfig(Section, frozen=True):
 
 
 class RouteConfig(Section, frozen=True):
-    """Where a turn is answered. There is no cloud tier yet: every turn stays on the device, whatever the mode, and says why."""
+    """Where a turn is answered. Without a cloud (`cloud.enabled`) every turn stays on the device, whatever the mode."""
 
     enabled: bool = True
     """Place every turn and note the decision in its trace; what is private never stands in the log."""
-    mode: Literal["edge", "cloud", "hybrid"] = "edge"
+    mode: Literal["edge", "cloud", "hybrid"] = "hybrid"
     threshold: float = 0.5
     """Hybrid: the pull towards the cloud, 0 to 1, from which on a turn goes there."""
     long_tokens: int = 1024
@@ -295,6 +329,7 @@ class Config(Section, frozen=True):
     asr: AsrConfig = AsrConfig()
     turn: TurnConfig = TurnConfig()
     llm: LlmConfig = LlmConfig()
+    cloud: CloudConfig = CloudConfig()
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()

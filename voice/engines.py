@@ -1,14 +1,16 @@
 """All models of a process, loaded once and shared by its conversations."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from voice.budget import Forecasts
+from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
-from voice.stages import ChatModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Engines:
     Attributes:
         detector: makes the voice activity detector of one stream.
         router: places every turn; ``None`` where that is switched off.
+        cloud: answers the turns that are placed there; ``None`` where there is none.
     """
 
     detector: Callable[[], SpeechDetector]
@@ -27,6 +30,7 @@ class Engines:
     synthesizer: Synthesizer
     forecasts: Forecasts = field(default_factory=Forecasts)
     router: Router | None = None
+    cloud: CloudModel | None = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -102,11 +106,18 @@ class Engines:
                 chat_model=chat.result(),
                 synthesizer=piper.result(),
                 router=route.result(),
+                cloud=CloudChat(config.cloud) if config.cloud.enabled else None,
                 _closing=stack,
             )
         except BaseException:
             stack.close()
             raise
+
+    async def aclose(self) -> None:
+        """Let go of the network, then :meth:`close` in a thread. May be called again."""
+        if self.cloud is not None:
+            await self.cloud.aclose()
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""

@@ -85,6 +85,27 @@ class BadVerdict(VerifierError):
     code = "bad_verdict"
 
 
+class CloudError(VoiceError):
+    """The cloud model cannot be had, or broke off.
+
+    Attributes:
+        error_code: what happened: cloud_unreachable, cloud_refused, cloud_unknown, cloud_limited, cloud_failed, cloud_slow or
+            cloud_garbled.
+        retry_after_s: how long the cloud itself asked to be left alone.
+        lasting: trying again soon is pointless (a wrong key, a model that does not exist).
+    """
+
+    stage = "cloud"
+    code = "cloud_failed"
+    retryable = True
+
+    def __init__(self, message: str, *, code: str = "cloud_failed", retry_after_s: float = 0.0, lasting: bool = False) -> None:
+        super().__init__(message)
+        self.error_code = code
+        self.retry_after_s = retry_after_s
+        self.lasting = lasting
+
+
 class SynthesisError(VoiceError):
     """Speech synthesis failed."""
 

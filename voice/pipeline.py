@@ -13,16 +13,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from voice.budget import Forecasts, Stage
+from voice.answer import Account, Answer, CloudPass, Stages
+from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
-from voice.clock import Clock
 from voice.errors import ChatError, VoiceError
-from voice.route.confidence import FIRST_TOKENS, Calibration, unknown_probability
-from voice.route.placing import Placing
+from voice.handover import WORD_S, cloud_first_audio_ms
+from voice.route.confidence import FIRST_TOKENS, unknown_probability
 from voice.route.policy import Forecast
-from voice.stages import Chat, Message, SpeechChunk, Synthesizer
+from voice.stages import Message, SpeechChunk, Token
 from voice.trace import Mark
-from voice.tts.clauses import ClauseSplitter
 from voice.tts.speakable import Speakable
 
 _log = logging.getLogger(__name__)
@@ -42,26 +41,15 @@ ReplyPart = ClauseBegun | SpeechChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
-    """What an attempt works with: the process's models and this conversation's chat."""
-
-    chat: Chat
-    synthesizer: Synthesizer
-    forecasts: Forecasts
-    clock: Clock
-    first_clause_words: int
-    max_reply_tokens: int
-    placing: Placing | None = None
-    calibration: Calibration | None = None
-    """Of the language model's own doubt, where it is known."""
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers: what the user said or typed, after what was said before."""
+    """What an attempt answers: what the user said or typed, after what was said before.
+
+    ``shareable`` is the part of the history that may leave the device, in the same order.
+    """
 
     history: Sequence[Message]
     said: str
+    shareable: Sequence[Message] = ()
 
 
 class Attempt:
@@ -74,8 +62,6 @@ class Attempt:
     Attributes:
         parts: the reply, clause by clause; closed when it is complete or failed.
         said: the words that it answers.
-        reply: the model's text so far.
-        tokens: how many tokens were generated.
         ready: whether the first audio is there, or there will be none.
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
@@ -93,8 +79,6 @@ class Attempt:
     ) -> None:
         self.parts: Channel[ReplyPart] = Channel(16, WhenFull.BLOCK, name="reply audio")
         self.said = request.said
-        self.reply = ""
-        self.tokens = 0
         self.ready = False
         self.failure: Exception | None = failure
         self.marks: dict[Mark, float] = {}
@@ -110,20 +94,47 @@ class Attempt:
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
         self._confirmed = asyncio.Event()
+        self._opened_s: float | None = None
+        self._made_s = 0.0
+        self._words_to_make = 0
+        messages = [*request.history, Message("user", request.said)]
+        self._answer = Answer(stages, messages, idle, self._on_token, self._covered_until_s)
 
-    def confirm(self) -> None:
-        """These are the user's words: go on beyond the first clause."""
+    def confirm(self, deadline: Deadline | None = None) -> None:
+        """These are the user's words: have the first audio ready by the deadline, and go on beyond the first clause."""
+        self._answer.deadline = deadline
+        self._answer.confirmed = True
         self._confirmed.set()
 
     def pause(self) -> None:
         """They may not be: end with the clause at hand until :meth:`confirm`."""
+        self._answer.confirmed = False
         self._confirmed.clear()
+
+    def opened(self, now_s: float) -> None:
+        """The gate is open: what is made is heard from now on."""
+        self._opened_s = now_s
+
+    @property
+    def reply(self) -> str:
+        """The text so far, as far as it was handed over to be spoken."""
+        return self._answer.text
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were generated."""
+        return self._answer.account.edge_tokens + self._answer.account.cloud_tokens
+
+    @property
+    def account(self) -> Account:
+        """Who said what of the reply."""
+        return self._answer.account
 
     async def run(self) -> None:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
             if self.failure is None:
-                await self._answer()
+                await self._make()
             if self.failure is None and not self._speaking.is_set():
                 self.failure = ChatError("the language model gave nothing that can be spoken")
         except* Exception as group:  # a bug in one stage must not end the conversation
@@ -136,7 +147,7 @@ class Attempt:
             self.parts.close()
             self._is_ready()
 
-    async def _answer(self) -> None:
+    async def _make(self) -> None:
         self._place()
         self._ended(Stage.ROUTE, Mark.ROUTE)
         async with asyncio.TaskGroup() as group:
@@ -144,12 +155,17 @@ class Attempt:
             group.create_task(self._speak(), name="speak")
 
     def _place(self) -> None:
-        """Decide where the turn is answered. There is no cloud tier yet: the edge answers, and the trace says what it was."""
-        if self._stages.placing is None:
+        """Decide where the turn is answered, and get the permission that this takes."""
+        placing, cloud = self._stages.placing, self._stages.cloud
+        if placing is None:
             return
         edge_ms = self._stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
-        decision = self._stages.placing.place(self.said, Forecast(edge_first_ms=edge_ms))
+        cloud_ms = None if cloud is None else cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
+        decision = placing.place(self.said, Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms))
         self.details["route"] = decision.brief()
+        if cloud is not None and decision.choice.route != "edge":
+            outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)
+            self._answer.cloud = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
 
     async def _apologise(self) -> None:
         try:
@@ -158,30 +174,27 @@ class Attempt:
             _log.warning("not even an apology could be spoken: %s", error)
 
     async def _think(self) -> None:
-        """Stream the model's answer into clauses.
+        """Hand the answer over, clause by clause.
 
         After the first clause it waits for that clause's first audio (on a small machine the next tokens would take the
         processor from the synthesis that the user is waiting for), and until the attempt is confirmed.
         """
-        splitter = ClauseSplitter(self._stages.first_clause_words)
-        messages = [*self._request.history, Message("user", self.said)]
         try:
-            async with aclosing(self._stages.chat.reply(messages, max_tokens=self._stages.max_reply_tokens)) as tokens:
-                async for token in tokens:
-                    self._ended(Stage.LLM_FIRST_TOKEN, Mark.LLM_FIRST_TOKEN)
-                    self.tokens += 1
-                    self._doubt(token.logprob)
-                    self.reply += token.text
-                    for clause in splitter.feed(token.text):
-                        await self._hand_over(clause)
-                    await self._idle.wait()
+            async with aclosing(self._answer.clauses()) as clauses:
+                async for clause in clauses:
+                    await self._hand_over(clause)
         except VoiceError as error:
             self.failure = error  # what was already said stays said, and is spoken to its end
-        try:
-            for clause in splitter.finish():
-                await self._hand_over(clause)
         finally:
             self._clauses.close()
+
+    def _on_token(self, token: Token) -> None:
+        self._ended(Stage.LLM_FIRST_TOKEN, Mark.LLM_FIRST_TOKEN)
+        self._doubt(token.logprob)
+
+    def _covered_until_s(self) -> float | None:
+        """When the audio made so far will have been played; ``None`` while nothing is heard."""
+        return None if self._opened_s is None else self._opened_s + self._made_s + WORD_S * self._words_to_make
 
     def _doubt(self, logprob: float) -> None:
         """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""
@@ -193,7 +206,10 @@ class Attempt:
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):
-            self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
+            if Mark.FIRST_CLAUSE not in self.marks:
+                self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
+                self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
+            self._words_to_make += len(spoken.split())
             await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
             await self._confirmed.wait()
@@ -209,6 +225,8 @@ class Attempt:
             async for chunk in chunks:
                 if not begun:
                     begun = True
+                    self._words_to_make -= len(spoken.split())
+                    self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
                     self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)
                     self._speaking.set()
                     await self.parts.put(ClauseBegun(clause))

@@ -5,7 +5,7 @@ conversation is an object of its own (:class:`SpeechDetector`, :class:`Chat`). R
 not built in.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -114,9 +114,10 @@ class Chat(Protocol):
     with it is forgotten. So taking a preempted turn back needs no call at all.
     """
 
-    def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+    def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
         """Stream the assistant's answer to ``messages`` (the last of which is the user's).
 
+        ``prefix`` is what the answer begins with; only what follows it is given.
         Closing the generator or cancelling its task stops the model within a few milliseconds.
         Raises :class:`~voice.errors.ChatError`.
         """
@@ -135,6 +136,41 @@ class Chat(Protocol):
 
     def close(self) -> None:
         """Give the cache back. May be called again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a cloud model counted of one request, in tokens; ``tokens_cached`` are among ``tokens_in``."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+
+
+class CloudModel(Protocol):
+    """A language model that somebody else runs. Knows no conversation: everything it is to know goes out with each request."""
+
+    def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+    ) -> AsyncGenerator[Token, None]:
+        """Stream the answer to ``messages``.
+
+        ``prefix`` is what the answer begins with, already spoken: only what follows it is given. ``on_usage`` is called at
+        the end, if the cloud says what it counted.
+
+        Closing the generator ends the request. Raises :class:`~voice.errors.CloudError`; never waits longer than its
+        configuration says for a first or a next *token*, whatever else arrives.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the network. May be called again."""
+        ...
+
+    @property
+    def forecast_ms(self) -> float | None:
+        """From a request to its first clause; ``None`` while the cloud is not to be asked."""
         ...
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from voice.bench.endpoint import Silence, area_under_curve, calibration, plot, point, result, show
-from voice.config import Config
+from voice.config import Config, TurnConfig
 from voice.turn.endpoint import silence_needed_ms
 
 END = Silence("a", "orders", "end", None, 0.9, "Turn off the lights in the office.", 0.001, 0.0001)
@@ -15,15 +15,18 @@ WHOLE = Silence("a", "orders", "inner", 300.0, 0.9, "Turn off the lights.", 0.00
 
 
 def test_a_pause_is_cut_off_when_it_outlasts_what_is_needed() -> None:
-    found = point([END, DANGLING, WHOLE], 0.5, 2000)
-    assert found["silence_needed_ms"]["p50"] == pytest.approx(silence_needed_ms(END.evidence, 0.5), abs=0.1)
+    found = point([END, DANGLING, WHOLE], 0.5, TurnConfig(max_silence_ms=2000))
+    assert found["silence_needed_ms"]["p50"] == pytest.approx(TurnConfig().least_silence_ms)
+    assert silence_needed_ms(END.evidence, 0.5) < TurnConfig().least_silence_ms
     assert found["cut_off_rate"] == found["inner_pause_cut_off_rate"] == 1
     assert found["hesitation_cut_off_rate"] == 0
-    assert point([END, DANGLING], 0.5, 500)["hesitation_cut_off_rate"] == 1  # the most that is ever waited
+    assert (
+        point([END, DANGLING], 0.5, TurnConfig(max_silence_ms=500))["hesitation_cut_off_rate"] == 1
+    )  # the most that is ever waited
 
 
 def test_without_words_nothing_is_answered() -> None:
-    assert point([END, Silence("a", "x", "inner", 3000.0, 0.9, "")], 0.5, 2000)["cut_off_rate"] == 0
+    assert point([END, Silence("a", "x", "inner", 3000.0, 0.9, "")], 0.5, TurnConfig(max_silence_ms=2000))["cut_off_rate"] == 0
 
 
 def test_the_curve_trades_latency_for_cut_offs() -> None:

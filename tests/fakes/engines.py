@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from voice.engines import Engines
-from voice.errors import AsrError, ChatError
+from voice.errors import AsrError, ChatError, CloudError
 from voice.inference import Priority
 from voice.route.router import Router
-from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript
+from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """
@@ -107,6 +107,7 @@ class FakeChatModel:
     first_token_s: float = 0.04
     token_s: float = 0.01
     failing_after: int | None = None
+    logprob: float = -0.5
     requests: list[list[Message]] = field(default_factory=list)
     prefills: list[list[Message]] = field(default_factory=list)
     open_chats: int = 0
@@ -125,16 +126,17 @@ class FakeChat:
         self._model = model
         self._closed = False
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
         model = self._model
         model.requests.append(list(messages))
         finished = False
+        begun = len(prefix.split())
         try:
             await asyncio.sleep(model.first_token_s)
-            for count, word in enumerate(model.answer(messages).split(" ")[:max_tokens]):
+            for count, word in enumerate(model.answer(messages).split(" ")[begun : begun + max_tokens]):
                 if model.failing_after == count:
                     raise ChatError("the fake model was told to fail")
-                yield Token(word if count == 0 else f" {word}", -0.5)
+                yield Token(word if count == 0 and not begun else f" {word}", model.logprob)
                 await asyncio.sleep(model.token_s)
             finished = True
         finally:
@@ -151,6 +153,47 @@ class FakeChat:
     def close(self) -> None:
         self._model.open_chats -= not self._closed
         self._closed = True
+
+
+@dataclass
+class FakeCloud:
+    """Answers with ``answer``, word by word, behind whatever was already said."""
+
+    answer: str = "and so says the cloud, which knows a great deal more than that, as everybody will see in a moment or two."
+    first_token_s: float = 0.23
+    token_s: float = 0.03
+    slow_requests: int = 0
+    stalls_after: int | None = None
+    fails_after: int | None = None
+    forecast_ms: float | None = 300.0
+    requests: list[tuple[list[Message], str]] = field(default_factory=list)
+    asked_at_s: list[float] = field(default_factory=list)
+    open_requests: int = 0
+
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+    ) -> AsyncGenerator[Token, None]:
+        self.requests.append((list(messages), prefix))
+        self.asked_at_s.append(asyncio.get_running_loop().time())
+        self.open_requests += 1
+        try:
+            if self.fails_after == 0:
+                raise CloudError("the fake cloud is gone", code="cloud_unreachable")
+            await asyncio.sleep(30 if len(self.requests) <= self.slow_requests else self.first_token_s)
+            words = self.answer.split(" ")
+            for count, word in enumerate(words):
+                if self.fails_after == count:
+                    raise CloudError("the fake cloud broke off", code="cloud_unreachable")
+                if self.stalls_after == count:
+                    await asyncio.sleep(3600)
+                yield Token(f" {word}" if prefix or count else word, 0.0)
+                await asyncio.sleep(self.token_s)
+            on_usage(Usage(40, len(words), 0))
+        finally:
+            self.open_requests -= 1
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
 
 
 @dataclass
@@ -181,6 +224,15 @@ class Fakes:
     chat_model: FakeChatModel = field(default_factory=FakeChatModel)
     synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
     router: Router | None = None
+    cloud: FakeCloud | None = None
 
     def engines(self) -> Engines:
-        return Engines(FakeDetector, self.recognizer, self.turn_detector, self.chat_model, self.synthesizer, router=self.router)
+        return Engines(
+            FakeDetector,
+            self.recognizer,
+            self.turn_detector,
+            self.chat_model,
+            self.synthesizer,
+            router=self.router,
+            cloud=self.cloud,
+        )

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.fakes.engines import FakeDetector, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.config import VadConfig
-from voice.session.ear import Ear
-from voice.stages import WINDOW_SAMPLES
-from voice.vad.detect import SpeechEvent, SpeechStarted
+from voice.session.ear import HUSH_SAMPLES, Ear
+from voice.stages import WINDOW_SAMPLES, Samples
+from voice.vad.detect import SilenceBegan, SpeechEvent, SpeechStarted
 
 
 def listen(sizes: list[int]) -> tuple[list[tuple[float, SpeechEvent]], int, int]:
@@ -54,3 +54,31 @@ def test_speech_is_noticed_with_the_frame_that_completes_its_window() -> None:
     ((at_s, _), *_), _, _ = listen([320])
     frames = -(-(8192 + WINDOW_SAMPLES) // 320)  # the word's second window; the first frame comes at once
     assert at_s % 1000 == pytest.approx((frames - 1) * 0.02)
+
+
+class _StubbornDetector(FakeDetector):
+    """Hears speech for ever, as Silero does in an echo."""
+
+    def probability(self, window: Samples) -> float:
+        return 1.0
+
+
+def test_a_hush_ends_speech_though_the_detector_holds_on() -> None:
+    async def scenario() -> list[SpeechEvent]:
+        heard: list[SpeechEvent] = []
+        ear = Ear(_StubbornDetector(), VadConfig(), LoopClock(), heard.append, lambda _: None, lambda: None)
+        running = asyncio.create_task(ear.run())
+        voice = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
+        ear.push(np.concatenate((silence(0.4), voice, np.full(HUSH_SAMPLES + 2 * WINDOW_SAMPLES, 1e-5, np.float32))))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert isinstance(heard[1], SilenceBegan)
+        ear.push(voice)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running.cancel()
+        return heard
+
+    kinds = [type(event).__name__ for event in run_virtual(scenario())]
+    assert kinds[:2] == ["SpeechStarted", "SilenceBegan"]
+    assert kinds[-1] == "SpeechResumed"

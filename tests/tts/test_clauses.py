@@ -140,3 +140,36 @@ def test_no_more_than_a_clause_is_held_back(text: str) -> None:
 @given(anything)
 def test_normalising_twice_changes_nothing(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("I am sorry for any confusion that this has caused you today.", "I am sorry"),
+        ("The date is 2023 by most of the calendars that people use.", "The date"),
+        ("The voice of Emil is a gentle one.", "The voice of Emil"),
+        ("Yes, that is so.", "Yes,"),
+    ],
+)
+def test_a_hurried_first_clause_is_short_but_can_be_spoken(text: str, first: str) -> None:
+    splitter = ClauseSplitter(2)
+    splitter.hurry(1)
+    clauses = splitter.feed(text) + splitter.finish()
+    assert clauses[0] == first
+    assert "".join(clauses) == text
+
+
+def test_only_the_first_clause_is_hurried() -> None:
+    text = "That is a very good question. It has been asked by many people over the last few years in many places."
+    splitter = ClauseSplitter(2)
+    splitter.hurry(3)
+    hurried = splitter.feed(text) + splitter.finish()
+    assert len(hurried[0].split()) <= 4
+    assert max(len(clause.split()) for clause in hurried[1:]) > 4
+
+
+def test_a_forced_clause_does_not_wait_for_the_next_word_to_end() -> None:
+    splitter = ClauseSplitter(2)
+    splitter.hurry(3)
+    assert splitter.feed("The old house") == []
+    assert splitter.feed(" l") == ["The old house"]

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.config import TurnConfig
 from voice.turn.completeness import BUCKETS, FEATURES, buckets, completeness, words_of
-from voice.turn.endpoint import Evidence, default_weights, features, probability, silence_needed_ms
+from voice.turn.endpoint import Evidence, default_weights, features, probability, silence_needed_ms, wants_melody
 
 COMMIT = TurnConfig().commit_probability
 chances = st.none() | st.floats(0, 1)
@@ -108,3 +110,21 @@ def test_any_text_gets_a_score(text: str) -> None:
 def test_numbers_punctuation_and_case_make_no_difference() -> None:
     assert completeness("Set a timer for 10 minutes.") == completeness("set a timer for twenty minutes")
     assert completeness("") == completeness("...") == 0
+
+
+def test_the_melody_is_wanted_only_where_it_may_matter() -> None:
+    sure = Evidence(None, "Turn off the lights.", 0.003, 0.001)
+    unsure = Evidence(None, "Turn off the", 0.05, 0.002)
+    assert not wants_melody(sure, 0.43, 230)
+    assert wants_melody(unsure, 0.43, 230)
+    assert not wants_melody(replace(unsure, melody=0.2), 0.43, 230)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["Yes.", "Set a timer for", "What's the date?", "I would like..."]))
+def test_a_melody_that_is_not_heard_counts_as_a_doubtful_one(trails_off: float, breaks_off: float, said: str) -> None:
+    unheard = Evidence(None, said, trails_off, breaks_off)
+    assert (
+        probability(replace(unheard, melody=0.0), 200)
+        < probability(unheard, 200)
+        < probability(replace(unheard, melody=1.0), 200)
+    )

@@ -7,7 +7,7 @@ Sweeping the commit threshold gives the curve of latency against cut-offs.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ import numpy.typing as npt
 from voice.bench.hesitation import HESITATION, hesitation_set
 from voice.bench.recordings import Recording, default_recordings, from_manifest
 from voice.bench.report import summary
-from voice.config import Config
+from voice.config import Config, TurnConfig
 from voice.engines import Engines
 from voice.stages import SAMPLE_RATE_HZ, Samples
-from voice.turn.endpoint import Evidence, Features, default_weights, features, probability, silence_needed_ms
+from voice.turn.endpoint import Evidence, Features, default_weights, features, probability, silence_needed_ms, wants_melody
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,27 +116,32 @@ def _until(one: Recording, at: int, more_ms: int) -> Samples:
 
 def result(found: Sequence[Silence], config: Config) -> dict[str, Any]:
     """The curve over all thresholds, the point at the configured one, and how good each piece of evidence is by itself."""
-    commit, most_ms = config.turn.commit_probability, config.turn.max_silence_ms
+    commit = config.turn.commit_probability
     sets = sorted({one.set for one in found})
     return {
         "bench": "endpoint",
         "utterances": sum(one.kind == END for one in found),
         "silences": {kind: sum(one.kind == kind for one in found) for kind in (END, INNER, HESITATION)},
         "commit_probability": commit,
-        **point(found, commit, most_ms),
-        "sets": {name: point([one for one in found if one.set == name], commit, most_ms) for name in sets},
-        "curve": [{"commit_probability": threshold, **point(found, threshold, most_ms)} for threshold in THRESHOLDS],
+        **point(found, commit, config.turn),
+        "sets": {name: point([one for one in found if one.set == name], commit, config.turn) for name in sets},
+        "curve": [{"commit_probability": threshold, **point(found, threshold, config.turn)} for threshold in THRESHOLDS],
         "auc": {kind: areas(found, kind) for kind in (HESITATION, INNER)},
         "calibration": calibrated(found),
         "each": [asdict(one) for one in found],
     }
 
 
-def point(found: Sequence[Silence], commit_probability: float, max_silence_ms: float) -> dict[str, Any]:
-    """The silence needed at true ends, and the share of pauses that last longer than what would have been needed there."""
+def point(found: Sequence[Silence], commit_probability: float, turn: TurnConfig) -> dict[str, Any]:
+    """The silence needed at true ends, and the share of pauses that last longer than what would have been needed there.
+
+    The melody is heard only where the words leave it open, as on a small machine.
+    """
 
     def needed_ms(one: Silence) -> float:
-        return min(silence_needed_ms(one.evidence, commit_probability), max_silence_ms)
+        words = replace(one.evidence, melody=None)
+        evidence = one.evidence if wants_melody(words, commit_probability, turn.least_silence_ms) else words
+        return min(max(turn.least_silence_ms, silence_needed_ms(evidence, commit_probability)), turn.max_silence_ms)
 
     def cut(one: Silence) -> bool:
         return one.length_ms is not None and bool(one.transcript) and one.length_ms > needed_ms(one)

@@ -88,7 +88,7 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
 
     async with AsyncExitStack() as after, VoiceServer(config.server) as server:
         engines = await asyncio.to_thread(Engines.load, config, progress=progress)
-        after.callback(engines.close)
+        after.push_async_callback(engines.aclose)
         trace = TraceLog(config.trace) if config.trace.enabled else None
         if trace is not None:
             after.callback(trace.close)

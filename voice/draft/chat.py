@@ -121,17 +121,19 @@ class DraftedChat:
         self.trace: dict[str, Any] = {}
         """What the last reply came to: by whom, the plan, the expected gain and the real one."""
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int, kind: str = "") -> AsyncGenerator[Token, None]:
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", kind: str = ""
+    ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. ``kind`` of task is for the statistics and the plan."""
         verifier = await self._verifier()
         if verifier is None:
             chat, name = (self._plain, "plain") if self._plain is not None else (self._edge, "edge")
             self.trace = {"mode": name, "why": self.trace.get("why", "")}
-            async for token in chat.reply(messages, max_tokens=max_tokens):
+            async for token in chat.reply(messages, max_tokens=max_tokens, prefix=prefix):
                 yield token
             return
-        prefix = self._edge.prompt_tokens(messages, max_tokens=max_tokens)
-        terms = self._terms(prefix, max_tokens, kind)
+        prompt = [*self._edge.prompt_tokens(messages, max_tokens=max_tokens), *self._model.edge.words(prefix)]
+        terms = self._terms(prompt, max_tokens, kind)
         reply = Reply(self._drafter, verifier, self._model.controller(verifier.identity), terms)
         expected = reply.account.plan.gain
         text = TextStream(self._model.edge.markers)
@@ -157,9 +159,9 @@ class DraftedChat:
         """Let the verifier read a conversation ahead of time. Whoever calls it answers for its leaving the device."""
         verifier = await self._verifier()
         if verifier is not None:
-            prefix = self._edge.prompt_tokens(messages, max_tokens=1)
+            prompt = self._edge.prompt_tokens(messages, max_tokens=1)
             try:
-                await verifier.verify(Block(tuple(prefix)))
+                await verifier.verify(Block(tuple(prompt)))
             except VerifierError as error:
                 _log.info("the verifier was not warmed up: %s", error)
 
@@ -232,16 +234,16 @@ class DraftedChat:
 
     # --- one reply -----------------------------------------------------------------------------------------------------------
 
-    def _terms(self, prefix: list[int], max_tokens: int, kind: str) -> Terms:
+    def _terms(self, prompt: list[int], max_tokens: int, kind: str) -> Terms:
         config, runtime = self._model.config, self._model.edge.runtime
-        room = self._model.edge.config.context_tokens - 1 - len(prefix)
+        room = self._model.edge.config.context_tokens - 1 - len(prompt)
 
         def whole_words(tokens: Sequence[int]) -> int:
             starts = [i for i, token in enumerate(tokens) if i and runtime.piece(token)[:1] in (b" ", b"\n")]
             return starts[-1] if starts else 0
 
         return Terms(
-            tuple(prefix),
+            tuple(prompt),
             min(max_tokens, room),
             ends=self._model.ends.__contains__,
             whole_words=whole_words,

@@ -111,6 +111,10 @@ class EdgeModel:
         dialogues = [_dialogue(1), _dialogue(3), _dialogue(1)[1:]]
         return [self._builder.build(dialogue).tokens for dialogue in dialogues]
 
+    def words(self, text: str) -> Sequence[int]:
+        """The tokens of the beginning of an answer; the middle of a long one is left out."""
+        return self._builder.text(text) if text else ()
+
     # --- on the engine's thread, before anything else ------------------------------------------------------------------------
 
     def _load(self) -> Runtime:
@@ -183,13 +187,14 @@ class EdgeChat:
         self.stats = Stats()
         """What the last request cost."""
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int) -> AsyncGenerator[Token, None]:
+    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
 
         A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
         prompt = self._prompt(messages, max_tokens)
-        max_tokens = min(max_tokens, self._model.config.context_tokens - len(prompt.tokens))
+        tokens = [*prompt.tokens, *self._model.words(prefix)] if prefix else prompt.tokens
+        max_tokens = min(max_tokens, self._model.config.context_tokens - len(tokens))
         if max_tokens < 1:
             return
         stream: TokenStream[Token] = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
@@ -198,7 +203,7 @@ class EdgeChat:
             self._score = (prompt.said, score.future)
         outcome = _Reply(stream, score)
         probe = Probe(prompt.user_end, prompt.closing)
-        job = Job(Kind.REPLY, prompt.tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
+        job = Job(Kind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
         self._submit(job)
         try:
             while (token := await stream.get()) is not None:

@@ -18,6 +18,7 @@ from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, padded, plan_step
 from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
+from voice.llm.step import Step, fill, unpad
 from voice.stages import Token
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ SHARED_TOKENS = 32
 """Prompt tokens in a step that does."""
 PADDING_TOKENS = 1
 """That a conversation's part of a step may be padded with."""
-Step = list[tuple[Slot, Job, int]]
 
 
 class Engine:
@@ -294,11 +294,11 @@ class Engine:
         step = self._running
         try:
             pads = padded([count for _, _, count in step]) if self._exact else None
-            rows = _fill(runtime, step, pads)
+            rows = fill(runtime, step, pads)
             code = runtime.decode()
             if code is Decoded.OK:
                 if pads is not None:
-                    _unpad(runtime, step, pads)
+                    unpad(runtime, step, pads)
                 for (slot, job, count), row in zip(step, rows, strict=True):
                     self._advance(runtime, slot, job, count, row)
             else:
@@ -409,35 +409,6 @@ class Engine:
                         self._end(job, ChatError("the language model was closed"))
                 slot.job = None
                 slot.waiting.clear()
-
-
-def _fill(runtime: Runtime, step: Step, pads: Sequence[int] | None) -> list[int]:
-    """Lay the step's tokens in the batch, each job's followed by others up to ``pads``; returns the row of each job's first."""
-    batch = runtime.batch
-    batch.clear()
-    rows = []
-    for number, (slot, job, count) in enumerate(step):
-        start = len(slot.cached)
-        tokens = job.tokens[start : start + count]
-        if pads is not None:
-            tokens += [0] * (pads[number] - count)
-        row = batch.add(slot.sequence, start, tokens)
-        rows.append(row)
-        if job.kind is Kind.REPLY and start + count == len(job.tokens):
-            batch.want_logits(row + count - 1)
-        if job.probe is not None and start < job.probe.position <= start + count:
-            batch.want_logits(row + job.probe.position - 1 - start)
-        if job.choice is not None:
-            for position in range(max(start, job.choice.known - 1), start + count):
-                batch.want_logits(row + position - start)
-    return rows
-
-
-def _unpad(runtime: Runtime, step: Step, pads: Sequence[int]) -> None:
-    """Forget what a step was padded with: nothing that came before has seen it."""
-    for (slot, _, count), padded_count in zip(step, pads, strict=True):
-        if padded_count > count:
-            runtime.truncate(slot.sequence, len(slot.cached) + count)
 
 
 def _check(code: Decoded) -> None:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, assert_never
 
 from voice import events as out
+from voice.answer import Stages
 from voice.budget import Deadline, pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
 from voice.engines import Engines
 from voice.errors import AsrError, Overloaded, VoiceError
-from voice.pipeline import Attempt, Stages
+from voice.pipeline import Attempt
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session.ear import Ear
@@ -238,9 +239,7 @@ class Conversation:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(
-            self._stages(), self._history.messages(), looks.idle, self._start, lambda: self._on_ready(turn)
-        )
+        preparation = Preparation(self._stages(), self._history, looks.idle, self._start, lambda: self._on_ready(turn))
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:
@@ -291,11 +290,10 @@ class Conversation:
         look = turn.looks.covering(turn.speech_end_sample) or turn.looks.take(turn.start_sample)
         turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
         turn.settled = self._start_for(turn, self._settle(turn, look), "settle")
-        self._start_for(turn, self._weigh_melody(turn, turn.pause), "melody")
-        self._start_for(turn, turn.pause.weigh_words(look.words), "words")
+        self._start_for(turn, self._weigh(turn, turn.pause, look), "weigh")
 
     async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
-        return turn.preparation.settle(text)
+        return turn.preparation.settle(text, turn.trace.deadline)
 
     async def _settle(self, turn: Turn, look: Look) -> Attempt | None:
         """Wait for the words, and have them answered."""
@@ -314,7 +312,7 @@ class Conversation:
                 self._happened(Input.NOTHING_SAID)
         if not heard.text:
             return None
-        attempt = turn.preparation.settle(heard.text)
+        attempt = turn.preparation.settle(heard.text, turn.trace.deadline)
         self._on_ready(turn)
         return attempt
 
@@ -333,6 +331,8 @@ class Conversation:
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
             placing=self._placing,
+            cloud=self._engines.cloud,
+            cloud_tokens=self._config.cloud.max_tokens,
             calibration=CALIBRATIONS.get(self._config.llm.model),
         )
 
@@ -344,7 +344,13 @@ class Conversation:
         else:
             self._happened(Input.END_OF_TURN)
 
-    async def _weigh_melody(self, turn: Turn, pause: Pause) -> None:
+    async def _weigh(self, turn: Turn, pause: Pause, look: Look) -> None:
+        """Take the words as evidence, and the melody where it costs no time or may matter."""
+        words = self._start_for(turn, pause.weigh_words(look.words), "words")
+        if not turn.looks.hears_melody:
+            await words
+            if not pause.wants_melody:
+                return
         melody = await turn.looks.melody(turn.start_sample, turn.speech_end_sample)
         if melody is not None:
             turn.trace.mark(Mark.MELODY, self._clock.now_s())
@@ -409,9 +415,12 @@ class Conversation:
         attempt = await asyncio.shield(turn.settled)
         if attempt is None:
             return  # nothing was said
+        attempt.opened(self._clock.now_s())
         await mouth.run(attempt.parts)
         if attempt.failure is not None:
             self._emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
+        if attempt.account.fallback is not None:
+            self._emit(out.Notice(*attempt.account.fallback))
         self._happened(Input.REPLY_ENDED)
 
     def _clear_audio(self, turn: Turn) -> None:
@@ -442,7 +451,8 @@ class Conversation:
             self._ear.tracker.close()
         heard = turn.heard(self._clock.now_s())
         if turn.committed and turn.said:
-            self._history.add(turn.said, heard)
+            withheld = self._placing is not None and self._placing.withholds(turn.tier)
+            self._history.add(turn.said, heard, withheld=withheld)
         record = turn.record(reason, heard)
         if self._trace is not None:
             hide = self._placing.hide if self._placing is not None and self._config.trace.text else None

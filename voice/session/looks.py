@@ -4,7 +4,7 @@ Strategy: a look costs what a final transcript costs, and gives the whole text o
 100 ms are still to come. So a look is taken every now and then, and one more when the level falls, some 40 ms before the
 detector is sure of a pause. When the pause turns out to be one, that look *is* the final transcript, half done already; when it
 does not, it is a partial one. A dip's look replaces an older one that is still under way, unless that one has heard all of the
-voice. Recognition and the melody run side by side, one thread each.
+voice. Where there are cores enough, the melody is heard at the same time; elsewhere only when the words leave the end open.
 """
 
 import asyncio
@@ -71,6 +71,7 @@ class Looks:
         self._clock = clock
         self._start = start
         self._on_partial = on_partial
+        self._roomy = cores() >= ROOMY_CORES
         self._prefix = StablePrefix()
         self._newest: Look | None = None
         self._melody: tuple[int, asyncio.Task[float | None]] | None = None
@@ -95,14 +96,15 @@ class Looks:
             quiet_since -= BURST_SAMPLES
         if self.covering(quiet_since) is None:
             self.take(start_sample)
-        self._take_melody(start_sample)
+        if self._roomy:
+            self._take_melody(start_sample)
 
     def take(self, start_sample: int) -> "Look":
         """Look at everything from ``start_sample`` on, and return the look; one under way is given up."""
         ring = self._ear.ring
         self._give_up_words()
         look = self._newest = Look(ring.end, self._start(self._recognise(ring.read(start_sample)), "look"))
-        if cores() < ROOMY_CORES:
+        if not self._roomy:
             self.idle.clear()
             look.words.add_done_callback(self._on_looked)
         return look
@@ -116,6 +118,11 @@ class Looks:
         """The probability that the sound up to ``sample`` is finished, begun now if need be; ``None`` when its model failed."""
         task = self._melody[1] if self._melody is not None and self._melody[0] >= sample else self._take_melody(start_sample)
         return await asyncio.shield(task)
+
+    @property
+    def hears_melody(self) -> bool:
+        """Whether the melody is heard at every dip, so that it costs no time to wait for it."""
+        return self._roomy
 
     def cancel(self) -> None:
         """Give up what is under way."""

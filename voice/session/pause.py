@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from voice.config import TurnConfig
 from voice.stages import Transcript
-from voice.turn.endpoint import Evidence, probability, silence_needed_ms
+from voice.turn.endpoint import Evidence, probability, silence_needed_ms, wants_melody
 
 NOTHING_SAID_MS = 500.0
 """A sound without words is forgotten after this much silence."""
@@ -52,6 +52,12 @@ class Pause:
         self.cancel()
         self._timer = asyncio.get_running_loop().call_later(ms / 1000, self._on_end)
 
+    @property
+    def wants_melody(self) -> bool:
+        """Whether the words are known and do not decide."""
+        known = self.evidence.transcript
+        return bool(known) and wants_melody(self.evidence, self._config.commit_probability, self._config.least_silence_ms)
+
     def learn_melody(self, probability: float) -> None:
         """The sound's own probability of being finished is known."""
         self.evidence = replace(self.evidence, melody=probability)
@@ -84,7 +90,9 @@ class Pause:
             return
         self.cancel()
         nothing = self.evidence.transcript == ""
-        needed_ms = NOTHING_SAID_MS if nothing else silence_needed_ms(self.evidence, self._config.commit_probability)
+        needed_ms = max(self._config.least_silence_ms, silence_needed_ms(self.evidence, self._config.commit_probability))
+        if nothing:
+            needed_ms = NOTHING_SAID_MS
         if not self._ready and not nothing:
             needed_ms = self._config.max_silence_ms
         at_s = self.since_s + min(needed_ms, self._config.max_silence_ms) / 1000

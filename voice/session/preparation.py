@@ -7,12 +7,14 @@ same. There is at most one attempt; other words replace it.
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from voice.answer import Stages
+from voice.budget import Deadline
 from voice.errors import VoiceError
-from voice.pipeline import Attempt, Request, Stages
-from voice.stages import Message
+from voice.pipeline import Attempt, Request
+from voice.session.history import History
 from voice.turn.completeness import completeness
 
 DRAFT_LOG_ODDS = -3.0
@@ -37,7 +39,7 @@ class Preparation:
     def __init__(
         self,
         stages: Stages,
-        history: Sequence[Message],
+        history: History,
         idle: asyncio.Event,
         start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
         on_ready: Callable[[], None],
@@ -61,13 +63,16 @@ class Preparation:
         self._begin(text)
         return True
 
-    def settle(self, text: str) -> Attempt:
-        """These are the words: the draft goes on if it answers them, and else gives way to another attempt."""
+    def settle(self, text: str, deadline: Deadline | None = None) -> Attempt:
+        """These are the words: the draft goes on if it answers them, and else gives way to another attempt.
+
+        Its first audio is wanted by ``deadline``.
+        """
         attempt = self.attempt
         if attempt is None or not self._answers(text):
             self.take_back()
             attempt = self._begin(text)
-        attempt.confirm()
+        attempt.confirm(deadline)
         return attempt
 
     def fail(self, error: VoiceError) -> Attempt:
@@ -94,16 +99,18 @@ class Preparation:
             self._task = None
 
     def _answers(self, text: str) -> bool:
-        """Whether the attempt at hand answers these words; a question is not a statement of the same words."""
+        """Whether the attempt at hand answers these words: what recognition puts between and behind them, it often changes."""
         attempt = self.attempt
         return (
             attempt is not None
             and attempt.failure is None
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
-            and attempt.said.endswith("?") == text.endswith("?")
         )
 
+    def _request(self, text: str) -> Request:
+        return Request(self._history.messages(), text, self._history.shareable())
+
     def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
-        attempt = self.attempt = Attempt(self._stages, Request(self._history, text), self._idle, self._on_ready, failure)
+        attempt = self.attempt = Attempt(self._stages, self._request(text), self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from voice.answer import Tier
 from voice.budget import Stage
 from voice.events import ReplyEnd
 from voice.pipeline import Attempt
@@ -54,6 +55,12 @@ class Turn:
             self.pause = None
 
     @property
+    def tier(self) -> Tier:
+        """Who answers it: the cloud if any of the answer is the cloud's."""
+        attempt = self.preparation.attempt
+        return "edge" if attempt is None else attempt.account.tier
+
+    @property
     def said(self) -> str:
         """What the user said or typed, as far as it is known."""
         return self.transcript or self.typed or ""
@@ -69,11 +76,12 @@ class Turn:
             self.trace.marks.update(attempt.marks)
             self.trace.took_ms.update(attempt.took_ms)
             self.trace.details.update(attempt.details)
+            self.trace.details.update(attempt.account.record())
         if self.looks.took_ms is not None:
             self.trace.took_ms[Stage.ASR] = self.looks.took_ms
         return self.trace.record(
             end_reason=reason,
-            tier="edge",
+            tier=self.tier,
             typed=self.typed is not None,
             user_text=self.said,
             reply_text=attempt.reply if attempt is not None else "",

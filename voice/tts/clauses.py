@@ -7,11 +7,13 @@ how much speech the listener already has ahead: little at first (the reply must 
 have the better melody). Every decision looks at characters in order, so how the text was chunked makes no difference.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 MAX_WORDS = 25
 """No clause is longer in words."""
+LEAST_FIRST_WORDS = 3
+"""Fewer would be spoken before the next clause is there, and sound chopped."""
 MAX_CHARS = 240
 """No clause is longer in characters, and never are more held back."""
 
@@ -100,15 +102,18 @@ class ClauseSplitter:
     whitespace that was before it. None is blank, or longer than ``MAX_WORDS`` words or ``MAX_CHARS`` characters.
 
     Args:
-        first_words: the first clause may end after this many words where a phrase begins (a pause ends it sooner).
+        first_words: the first clause may end after this many words where a phrase begins (a pause ends it sooner), and
+            ends a few words later wherever it is.
+        spoken_words: how many words were spoken before this text, which then is the rest of a reply.
     """
 
-    def __init__(self, first_words: int) -> None:
+    def __init__(self, first_words: int, *, spoken_words: int = 0) -> None:
         self._first_words = first_words
-        self._reset()
+        self._hurried_words = MAX_WORDS
+        self._reset(spoken_words)
 
-    def _reset(self) -> None:
-        self._spoken_words = 0
+    def _reset(self, spoken_words: int = 0) -> None:
+        self._spoken_words = spoken_words
         self._text = ""  # what is not let go yet
         self._space = ""  # whitespace seen, but not yet a character behind it
         self._word_start = 0  # of the last word, which may still grow
@@ -123,6 +128,10 @@ class ClauseSplitter:
         for char in text:
             self._take(char, clauses)
         return clauses
+
+    def hurry(self, words: int) -> None:
+        """End the first clause after ``words`` words, if it can be spoken so; may be said again as time goes by."""
+        self._hurried_words = max(words, LEAST_FIRST_WORDS)
 
     def finish(self) -> list[str]:
         """The reply is complete: give what is left. The splitter is then as new."""
@@ -185,6 +194,8 @@ class ClauseSplitter:
 
     def _next_cut(self) -> int:
         limits = _limits(self._spoken_words, self._first_words)
+        if self._spoken_words == 0:
+            limits = replace(limits, force=min(limits.force, self._hurried_words))
         for at, gap, words in self._gaps:
             if words >= MAX_WORDS:
                 return self._best_cut() or at
@@ -194,9 +205,21 @@ class ClauseSplitter:
                 before = self._text[:at].split()[-1].lower()
                 if gap > _Gap.SPACE or before not in _FUNCTION_WORDS or words >= limits.force + 3:
                     return at if words <= limits.force else self._best_cut() or at
-            if words >= _needed(gap, limits):
+            if words >= _needed(gap, limits) or (words == limits.force - 1 and self._is_last_chance(at)):
                 return at
+        if self._gap_at and limits.force <= self._words < MAX_WORDS and self._is_plain_space(self._gap_at):
+            return self._gap_at  # whatever the word behind it grows to
         return 0
+
+    def _is_last_chance(self, at: int) -> bool:
+        """Whether the clause, if it does not end at the judged gap ``at``, cannot end behind the next word."""
+        before, behind = self._text[:at].split()[-1], self._text[at:].split()
+        return before.lower() not in _FUNCTION_WORDS and bool(behind) and behind[0].lower() in _FUNCTION_WORDS - {"of"}
+
+    def _is_plain_space(self, at: int) -> bool:
+        """Whether the open gap at ``at`` lies between two words and nothing hangs on the second."""
+        before, behind = self._text[:at].split()[-1], self._text[at:]
+        return before[-1].isalnum() and before.lower() not in _FUNCTION_WORDS and behind[0] == " " and behind[1:2].isalpha()
 
     def _best_cut(self) -> int:
         """The strongest, then latest judged gap in what is held."""
@@ -205,7 +228,7 @@ class ClauseSplitter:
 
     def _cut(self, at: int, clauses: list[str]) -> None:
         clauses.append(self._text[:at])
-        words = next((words for end, _, words in reversed(self._gaps) if end <= at), 0)
+        words = next((words for end, _, words in reversed(self._gaps) if end <= at), 0) if at != self._gap_at else self._words
         self._spoken_words += words
         self._words = max(0, self._words - words)
         self._text = self._text[at:]

@@ -15,7 +15,7 @@ from voice.stages import SAMPLE_RATE_HZ, Samples
 
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
 """Levels are taken over 10 ms."""
-DIP_BLOCKS = 4
+DIP_BLOCKS = 3
 """So many quiet blocks in a row are a dip."""
 VOICE_BLOCKS = 4
 """Less than this between two dips adds no word."""

