@@ -68,17 +68,19 @@ class DraftedModel:
         self._controllers: dict[str, Controller] = {}
         self._told: set[str] = set()
 
-    def open(self, *, plain: Chat | None = None) -> "DraftedChat":
+    def open(self, *, plain: Chat | None = None, alone: bool = True) -> "DraftedChat":
         """Begin a conversation.
 
         Args:
             plain: answers where drafting is impossible because the models do not match (the cloud's own chat); the edge
                 where there is none. Closed with the conversation.
+            alone: whether the edge answers where the verifier cannot; otherwise replies raise
+                :class:`~voice.errors.VerifierError`.
 
         Raises:
             ChatBusy: all slots of the edge model are taken.
         """
-        return DraftedChat(self, self.edge.open(), plain)
+        return DraftedChat(self, self.edge.open(), plain, alone=alone)
 
     def pair(self, target: Identity) -> str:
         """The two models' names."""
@@ -110,10 +112,11 @@ class DraftedModel:
 class DraftedChat:
     """One conversation. Its methods belong to one event loop."""
 
-    def __init__(self, model: DraftedModel, edge: EdgeChat, plain: Chat | None) -> None:
+    def __init__(self, model: DraftedModel, edge: EdgeChat, plain: Chat | None, *, alone: bool = True) -> None:
         self._model = model
         self._edge = edge
         self._plain = plain
+        self._alone = alone
         self._drafter = EdgeDrafter(edge, context_tokens=model.edge.config.context_tokens, sampling=model.sampling)
         self._connecting: asyncio.Task[Verifier] | None = None
         self._not_before_s = 0.0
@@ -126,6 +129,8 @@ class DraftedChat:
     ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. ``kind`` of task is for the statistics and the plan."""
         verifier = await self._verifier()
+        if verifier is None and not self._alone:
+            raise VerifierError(self.trace.get("why", "the verifier cannot be had"))
         if verifier is None:
             chat, name = (self._plain, "plain") if self._plain is not None else (self._edge, "edge")
             self.trace = {"mode": name, "why": self.trace.get("why", "")}
@@ -149,6 +154,7 @@ class DraftedChat:
         finally:
             await tokens.aclose()
             self._close_account(reply.account, verifier, kind, expected)
+            self.trace["prompt"] = len(prompt)
 
     async def prefill(self, messages: Sequence[Message]) -> None:
         """See :class:`~voice.stages.Chat`. On the edge only; see :meth:`warm`."""
@@ -176,6 +182,19 @@ class DraftedChat:
         if self._plain is not None:
             self._plain.close()
         self._drop()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, and wait for the connection's end."""
+        self.close()
+        await asyncio.gather(*_farewells, return_exceptions=True)
+
+    def verifier_identity(self) -> Identity | None:
+        """Who verifies; None while nobody does. Begins to connect."""
+        self._connect()
+        task = self._connecting
+        if task is None or not task.done() or task.cancelled() or task.exception() or not self._matches:
+            return None
+        return task.result().identity
 
     # --- the verifier --------------------------------------------------------------------------------------------------------
 
@@ -251,6 +270,7 @@ class DraftedChat:
             kind=kind,
             deadline_ms=config.deadline_ms if config.promise == "eager" else None,
             patience_ms=config.patience_ms,
+            alone=self._alone,
         )
 
     def _close_account(self, account: Account, verifier: Verifier, kind: str, expected: float) -> None:

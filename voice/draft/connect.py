@@ -1,7 +1,6 @@
 """From the settings to a verifier, and to conversations that draft for it."""
 
 import os
-from collections.abc import Callable
 
 from voice.config import DraftConfig
 from voice.draft.acceptance import GREEDY, Sampling
@@ -38,8 +37,8 @@ def connector(config: DraftConfig) -> Connect:
 
 def drafted_model(
     edge: EdgeModel, config: DraftConfig, *, sampling: Sampling = GREEDY, notify: Notify | None = None
-) -> tuple[DraftedModel, Callable[[], None]]:
-    """The model whose conversations draft for the configured verifier, and what to call when the process ends.
+) -> DraftedModel:
+    """The model whose conversations draft for the configured verifier.
 
     Blocks for a tenth of a second: call it in a thread.
 
@@ -48,5 +47,4 @@ def drafted_model(
     """
     if config.engine == "off":
         raise ConfigError("draft.engine is off; set it to voice, sglang or vllm")
-    health = Health(default_path())
-    return DraftedModel(edge, config, connector(config), health=health, sampling=sampling, notify=notify), health.save
+    return DraftedModel(edge, config, connector(config), health=Health(default_path()), sampling=sampling, notify=notify)

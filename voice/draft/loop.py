@@ -77,7 +77,7 @@ class Reply:
         """The reply, each token as soon as it is approved.
 
         Closing the generator stops both models. Raises :class:`~voice.errors.ChatError` when the edge failed where it was
-        needed.
+        needed, and :class:`~voice.errors.VerifierError` where the terms do not let the edge finish alone.
         """
         began_s = self._judged_at_s = asyncio.get_running_loop().time()
         try:
@@ -119,6 +119,8 @@ class Reply:
             self._take_streamed()
         except VerifierError as error:
             self.account.failure = str(error)
+            if not self._terms.alone:
+                raise
 
     def _may_write(self) -> bool:
         """Whether the draft should go on. Beside a stream it goes only as far as the edge may have to step in."""

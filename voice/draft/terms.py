@@ -45,7 +45,8 @@ class Terms:
         sampling: how the verifier chooses.
         kind: of task, for the statistics.
         deadline_ms: if no first clause was approved by then, the edge's words fill it up; None: never for that.
-        patience_ms: after so long without an approved token the edge finishes the reply.
+        patience_ms: after so long without an approved token the verifier has failed.
+        alone: when it has, the edge finishes the reply; otherwise the reply fails.
     """
 
     prefix: tuple[int, ...]
@@ -56,6 +57,7 @@ class Terms:
     kind: str = ""
     deadline_ms: float | None = None
     patience_ms: float = 1500.0
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
