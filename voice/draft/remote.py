@@ -229,13 +229,14 @@ class RemoteVerifier:
             for chosen in _chosen(answer.tokens, answer.logprobs, self.identity.vocabulary_size):
                 waiting.tokens.put_nowait(chosen)
             return
+        verdict = self._verdict(waiting, answer) if isinstance(answer, wire.Judged) else None
         del self._waiting[answer.id]
         if isinstance(answer, wire.Failed):
             waiting.fail(VerifierError(f"the verifier: {answer.message} ({answer.code})"))
         elif isinstance(answer, wire.Done):
             waiting.tokens.put_nowait(None)
-        elif not waiting.verdict.done():
-            waiting.verdict.set_result(self._verdict(waiting, answer))
+        elif verdict is not None and not waiting.verdict.done():
+            waiting.verdict.set_result(verdict)
 
     def _verdict(self, waiting: _Waiting, answer: wire.Judged) -> Verdict:
         if waiting.drafted is None:
