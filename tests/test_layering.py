@@ -14,9 +14,9 @@ STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline", "answer", "handover"},
+    {"engines", "pipeline", "answer", "handover", "draft"},
     {"session"},
-    {"server", "client", "mic"},
+    {"server", "client", "mic", "verifier"},
     {"bench", "replay"},
     {"commands"},
     {"cli", "__main__"},

