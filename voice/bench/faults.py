@@ -96,7 +96,8 @@ class FaultProxy:
             self._held.add(task)
             task.add_done_callback(self._held.discard)
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            # cancelled only by close(); a server's own callback would log that as an error
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
                 while await self._one_request(reader, writer):
                     pass
         finally:
