@@ -94,7 +94,7 @@ def test_what_was_said_to_be_written_survives_fifty_kills(tmp_path: Path) -> Non
     acknowledged: set[tuple[str, int]] = set()
     for batch in range(10):
         writers = {
-            f"{batch}-{number}": subprocess.Popen(  # noqa: S603
+            f"{batch}-{number}": subprocess.Popen(
                 [sys.executable, "-c", WRITER, url, f"{batch}-{number}"], stdout=subprocess.PIPE, text=True
             )
             for number in range(5)
