@@ -266,6 +266,16 @@ class RouteConfig(Section, frozen=True):
         _require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
 
 
+class SkillsConfig(Section, frozen=True):
+    """What is answered without any language model: the time, timers, sums ... (docs/skills.md)."""
+
+    enabled: bool = True
+    plugins: bool = True
+    """Also the skills that installed packages bring."""
+    off: tuple[str, ...] = ()
+    """Names of skills that are not asked."""
+
+
 class Config(Section, frozen=True):
     """All settings."""
 
@@ -277,6 +287,7 @@ class Config(Section, frozen=True):
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()
+    skills: SkillsConfig = SkillsConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
 

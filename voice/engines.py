@@ -10,6 +10,7 @@ from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
+from voice.skills.library import Library
 from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 
 
@@ -20,6 +21,7 @@ class Engines:
     Attributes:
         detector: makes the voice activity detector of one stream.
         router: places every turn; ``None`` where that is switched off.
+        skills: answer what needs no model; ``None`` where that is switched off.
         cloud: answers the turns that are placed there; ``None`` where there is none.
     """
 
@@ -31,6 +33,7 @@ class Engines:
     forecasts: Forecasts = field(default_factory=Forecasts)
     router: Router | None = None
     cloud: CloudModel | None = None
+    skills: Library | None = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -91,13 +94,22 @@ class Engines:
             ready("router")
             return router
 
-        with ThreadPoolExecutor(max_workers=6, thread_name_prefix="voice-load") as pool:
+        def skills() -> Library | None:
+            if not config.skills.enabled:
+                return None
+            library = Library.load(plugins=config.skills.plugins, off=config.skills.off)
+            stack.callback(library.close)
+            ready("skills")
+            return library
+
+        with ThreadPoolExecutor(max_workers=7, thread_name_prefix="voice-load") as pool:
             silero = pool.submit(detection)
             whisper = pool.submit(recognition)
             smart = pool.submit(turn_detection)
             chat = pool.submit(language)
             piper = pool.submit(synthesis)
             route = pool.submit(routing)
+            own = pool.submit(skills)
         try:
             return cls(
                 detector=silero.result().detector,
@@ -106,6 +118,7 @@ class Engines:
                 chat_model=chat.result(),
                 synthesizer=piper.result(),
                 router=route.result(),
+                skills=own.result(),
                 cloud=CloudChat(config.cloud) if config.cloud.enabled else None,
                 _closing=stack,
             )

@@ -14,6 +14,7 @@ from voice.answer import Stages
 from voice.budget import Deadline
 from voice.errors import VoiceError
 from voice.pipeline import Attempt, Request
+from voice.skills.desk import Alert
 from voice.stages import Message
 from voice.turn.completeness import completeness
 
@@ -80,6 +81,11 @@ class Preparation:
         self.take_back()
         return self._begin("", error)
 
+    def announce(self, alert: Alert) -> Attempt:
+        """Say something that nobody asked for."""
+        self.take_back()
+        return self._begin("", alert=alert)
+
     def unsettle(self) -> None:
         """There may be more words to come: the attempt is a draft again."""
         if self.attempt is not None:
@@ -107,7 +113,8 @@ class Preparation:
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
         )
 
-    def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
-        attempt = self.attempt = Attempt(self._stages, Request(self._history, text), self._idle, self._on_ready, failure)
+    def _begin(self, text: str, failure: VoiceError | None = None, alert: Alert | None = None) -> Attempt:
+        request = Request(self._history, text, alert)
+        attempt = self.attempt = Attempt(self._stages, request, self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt
