@@ -10,7 +10,7 @@ FOUNDATION = {
     "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
     "__init__",
 }  # fmt: skip
-STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts"}
+STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
 LAYERS = (
     FOUNDATION,
     STAGES,

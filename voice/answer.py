@@ -7,7 +7,7 @@ cloud that was merely slow is asked once more, behind the clause that bridged th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from voice.errors import ChatError, CloudError, VoiceError
 from voice.handover import opening, reserve_ms, wait_until_s
 from voice.route.confidence import Calibration
 from voice.route.placing import Outgoing, Placing
+from voice.skills.library import Found
 from voice.stages import Chat, CloudModel, Message, Synthesizer, Token, Usage
 from voice.tts.clauses import ClauseSplitter
 
@@ -42,6 +43,8 @@ class Stages:
     placing: Placing | None = None
     cloud: CloudModel | None = None
     cloud_tokens: int = 300
+    skills: Callable[[str], Awaitable[Found | None]] | None = None
+    """Asked first: what they answer needs no model."""
     calibration: Calibration | None = None
     """Of the language model's own doubt, where it is known."""
 
@@ -117,6 +120,7 @@ class Answer:
         text: the clauses that were let go.
         account: who said what of it.
         cloud: the permission to ask the cloud, if there is one; set it before the clauses are asked for.
+        given: the words, where they are known already: no model is asked.
         confirmed: whether these are the user's words for certain: nothing leaves the device before.
         deadline: of the first audio.
     """
@@ -132,6 +136,7 @@ class Answer:
         self.text = ""
         self.account = Account()
         self.cloud: CloudPass | None = None
+        self.given: str | None = None
         self.confirmed = False
         self.deadline: Deadline | None = None
         self._stages = stages
@@ -149,6 +154,11 @@ class Answer:
         Raises:
             ChatError: the edge model failed, and the cloud could not step in.
         """
+        if self.given is not None:
+            splitter = ClauseSplitter(self._stages.first_clause_words)
+            for clause in [*splitter.feed(self.given), *splitter.finish()]:
+                yield self._said("edge", clause)
+            return
         async with aclosing(self._edge("")) as edge:
             try:
                 try:

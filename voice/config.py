@@ -341,6 +341,16 @@ class VerifierConfig(Section, frozen=True):
         _require(0 <= self.threads <= 256, "threads must be 0 to 256")
 
 
+class SkillsConfig(Section, frozen=True):
+    """What is answered without any language model: the time, timers, sums ... (docs/skills.md)."""
+
+    enabled: bool = True
+    plugins: bool = True
+    """Also the skills that installed packages bring."""
+    off: tuple[str, ...] = ()
+    """Names of skills that are not asked."""
+
+
 class Config(Section, frozen=True):
     """All settings."""
 
@@ -355,6 +365,7 @@ class Config(Section, frozen=True):
     cost: CostConfig = CostConfig()
     draft: DraftConfig = DraftConfig()
     verifier: VerifierConfig = VerifierConfig()
+    skills: SkillsConfig = SkillsConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
 

@@ -13,6 +13,7 @@ from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
+from voice.skills.library import Library
 from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Engines:
     Attributes:
         detector: makes the voice activity detector of one stream.
         router: places every turn; ``None`` where that is switched off.
+        skills: answer what needs no model; ``None`` where that is switched off.
         cloud: answers the turns that are placed there; ``None`` where there is none.
     """
 
@@ -40,6 +42,7 @@ class Engines:
     forecasts: Forecasts = field(default_factory=Forecasts)
     router: Router | None = None
     cloud: CloudModel | None = None
+    skills: Library | None = None
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
@@ -102,13 +105,14 @@ class Engines:
             ready("router")
             return router
 
-        with ThreadPoolExecutor(max_workers=6, thread_name_prefix="voice-load") as pool:
+        with ThreadPoolExecutor(max_workers=7, thread_name_prefix="voice-load") as pool:
             silero = pool.submit(detection)
             whisper = pool.submit(recognition)
             smart = pool.submit(turn_detection)
             chat = pool.submit(language)
             piper = pool.submit(synthesis)
             route = pool.submit(routing)
+            own = pool.submit(_skills, config, stack)
         try:
             return cls(
                 detector=silero.result().detector,
@@ -117,6 +121,7 @@ class Engines:
                 chat_model=chat.result(),
                 synthesizer=piper.result(),
                 router=route.result(),
+                skills=own.result(),
                 cloud=_cloud(config, chat.result()),
                 _closing=stack,
             )
@@ -133,6 +138,15 @@ class Engines:
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""
         self._closing.close()
+
+
+def _skills(config: Config, stack: ExitStack) -> Library | None:
+    """What is answered without a model, if anything is."""
+    if not config.skills.enabled:
+        return None
+    library = Library.load(plugins=config.skills.plugins, off=config.skills.off)
+    stack.callback(library.close)
+    return library
 
 
 def _cloud(config: Config, edge: "EdgeModel") -> CloudModel | None:

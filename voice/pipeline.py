@@ -1,4 +1,4 @@
-"""The spine: words in, reply out. Reads as the flow: route → think → split → speak.
+"""The spine: words in, reply out. Reads as the flow: skills, route → think → split → speak.
 
 Strategy: an :class:`Attempt` is one try at answering a turn, begun before the user is known to have finished, and often before
 they have (*preemptive*). It fills a bounded channel with audio and knows nothing of gates or clients: the conversation opens
@@ -13,6 +13,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from voice.answer import Account, Answer, CloudPass, Stages
 from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
@@ -20,6 +22,9 @@ from voice.errors import ChatError, VoiceError
 from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
+from voice.skills.desk import PAUSE_S, Alert
+from voice.skills.skill import Effect
+from voice.skills.tone import ring
 from voice.stages import Message, SpeechChunk, Token
 from voice.trace import Mark
 from voice.tts.speakable import Speakable
@@ -50,6 +55,8 @@ class Request:
     history: Sequence[Message]
     said: str
     shareable: Sequence[Message] = ()
+    alert: Alert | None = None
+    """What is to be announced, unasked, in place of an answer."""
 
 
 class Attempt:
@@ -66,6 +73,8 @@ class Attempt:
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
         took_ms: how long its stages took.
+        effect: what a skill then does; it is for the conversation to do it, once the attempt cannot be taken back any more.
+        repeatable: whether "say that again" may say it.
         details: what else the turn's trace says of it: where it was placed, and the model's own doubt.
     """
 
@@ -84,6 +93,8 @@ class Attempt:
         self.marks: dict[Mark, float] = {}
         self.took_ms: dict[Stage, float] = {}
         self.details: dict[str, Any] = {}
+        self.effect: Effect | None = None
+        self.repeatable = True
         self._logprobs: list[float] = []
         self._stages = stages
         self._request = request
@@ -135,7 +146,7 @@ class Attempt:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
             if self.failure is None:
-                await self._make()
+                await (self._make() if self._request.alert is None else self._ring(self._request.alert))
             if self.failure is None and not self._speaking.is_set():
                 self.failure = ChatError("the language model gave nothing that can be spoken")
         except* Exception as group:  # a bug in one stage must not end the conversation
@@ -150,10 +161,34 @@ class Attempt:
 
     async def _make(self) -> None:
         self._place()
+        await self._ask_skills()
         self._ended(Stage.ROUTE, Mark.ROUTE)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._think(), name="think")
             group.create_task(self._speak(), name="speak")
+
+    async def _ask_skills(self) -> None:
+        """Let a skill answer, if one can: the words are then known, and nothing is asked of any model."""
+        found = None if self._stages.skills is None else await self._stages.skills(self.said)
+        if found is not None:
+            self._answer.given, self._answer.cloud = found.reply.text, None
+            self.effect, self.repeatable = found.reply.effect, found.reply.repeatable
+            self.details["skill"] = found.skill
+
+    async def _ring(self, alert: Alert) -> None:
+        """A tone and the words, until somebody stops it or nobody will."""
+        self.details["alert"], self.repeatable = alert.kind, False
+        rate_hz = self._stages.synthesizer.sample_rate_hz
+        tone, pause = ring(rate_hz), np.zeros(int(PAUSE_S * rate_hz), dtype=np.float32)
+        for _ in range(alert.rings):
+            await self.parts.put(ClauseBegun(alert.text))
+            await self.parts.put(SpeechChunk(tone, tone.size))
+            self._speaking.set()
+            self._is_ready()
+            async with aclosing(self._stages.synthesizer.stream(alert.text)) as chunks:
+                async for chunk in chunks:
+                    await self.parts.put(SpeechChunk(chunk.samples, tone.size + chunk.total_samples))
+            await self.parts.put(SpeechChunk(pause, 0))
 
     def _place(self) -> None:
         """Decide where the turn is answered, and get the permission that this takes."""

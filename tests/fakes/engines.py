@@ -14,12 +14,14 @@ from voice.engines import Engines
 from voice.errors import AsrError, ChatError, CloudError
 from voice.inference import Priority
 from voice.route.router import Router
+from voice.skills.library import Library
 from voice.stages import SAMPLE_RATE_HZ, CloudModel, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """
     what is the capital of france and its population set a timer for ten minutes stop wait yes no mm right please tell me more
     about spain turn off lights in kitchen my number five six seven eight nine bells ring hello there
+    cancel pasta much time left louder again called one
     """.split()
 )
 WORD_S = 0.3
@@ -225,6 +227,7 @@ class Fakes:
     synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
     router: Router | None = None
     cloud: FakeCloud | None = None
+    skills: Library | None = None
 
     def engines(self, *, cloud: CloudModel | None = None) -> Engines:
         return Engines(
@@ -235,4 +238,5 @@ class Fakes:
             self.synthesizer,
             router=self.router,
             cloud=cloud or self.cloud,
+            skills=self.skills,
         )

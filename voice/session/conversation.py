@@ -36,6 +36,8 @@ from voice.session.pause import Pause
 from voice.session.playback import Playback
 from voice.session.preparation import Preparation
 from voice.session.turn import Turn
+from voice.skills.desk import Desk
+from voice.skills.skill import Effect
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
 from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s, with_texts
 from voice.turn.table import Action, Input, State, step
@@ -43,6 +45,8 @@ from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechRes
 
 LAST_LOOK_MS = 70.0
 """Two windows of the detector."""
+LATE_SPEECH_MS = 250.0
+"""By how much later than it began speech may be noticed."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
@@ -83,6 +87,7 @@ class Conversation:
         self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
         self._placing = Placing(engines.router) if engines.router is not None else None
+        self._desk = None if engines.skills is None else Desk(engines.skills, self._clock, self._on_alert)
         self._state = State.IDLE
         self._turn: Turn | None = None
         self._turns = 0
@@ -118,6 +123,8 @@ class Conversation:
             if self._turn is not None:
                 self._finish_turn(self._turn, "session_closed")
             self._chat.close()
+            if self._desk is not None:
+                self._desk.close()
             self.events.close()
         if self._failure is not None:
             raise self._failure
@@ -159,12 +166,16 @@ class Conversation:
             # the reply ended while somebody was already speaking: that is the next turn
             self._speech_start = self._overlaps.take_over(self._speech_start)
             self._happened(Input.SPEECH_STARTED)
+        elif self._state is State.IDLE and self._desk is not None and self._desk.alert_due:
+            self._happened(Input.ALERT_DUE)
         elif self._state not in {State.REPLYING, State.HELD}:
             self._overlaps.forget()
 
     def _do(self, action: Action, why: Input, typed: str | None) -> None:
         if action is Action.OPEN_TURN:
-            self._open_turn(typed)
+            self._open_turn(typed if why is not Input.ALERT_DUE else "")
+            if why is Input.ALERT_DUE and self._desk is not None and self._turn is not None:
+                self._turn.alert = self._desk.take_alert()
             return
         turn = self._turn
         if turn is None:
@@ -305,6 +316,8 @@ class Conversation:
         self._start_for(turn, self._weigh(turn, turn.pause, look), "weigh")
 
     async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
+        if turn.alert is not None:
+            return turn.preparation.announce(turn.alert)
         return turn.preparation.settle(text, turn.trace.deadline)
 
     async def _settle(self, turn: Turn, look: Look) -> Attempt | None:
@@ -343,6 +356,7 @@ class Conversation:
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
             placing=self._placing,
+            skills=None if self._desk is None else self._desk.ask,
             cloud=self._engines.cloud,
             cloud_tokens=self._config.cloud.max_tokens,
             calibration=CALIBRATIONS.get(self._config.llm.model),
@@ -410,9 +424,13 @@ class Conversation:
 
         def send_audio(samples: Samples) -> None:
             now_s = self._clock.now_s()
-            turn.trace.mark_once(Mark.FIRST_AUDIO_SENT, now_s)
+            if Mark.FIRST_AUDIO_SENT not in turn.trace.marks:
+                turn.trace.mark(Mark.FIRST_AUDIO_SENT, now_s)
+                self._start_for(turn, self._take_effect_soon(turn), "effect")
             turn.trace.mark(Mark.LAST_AUDIO_SENT, now_s)
-            self._emit(out.ReplyAudio(turn.number, samples, rate_hz))
+            self._emit(
+                out.ReplyAudio(turn.number, samples if self._desk is None else self._desk.volume.apply(samples), rate_hz)
+            )
 
         return Mouth(
             Playback(rate_hz, lead_ms=self._config.budget.playback_lead_ms),
@@ -434,6 +452,32 @@ class Conversation:
         if attempt.account.fallback is not None:
             self._emit(out.Notice(*attempt.account.fallback))
         self._happened(Input.REPLY_ENDED)
+
+    async def _take_effect_soon(self, turn: Turn) -> None:
+        """Do what a skill promised when the user can no longer take the turn back by going on."""
+        if turn.typed is None:
+            await asyncio.sleep((self._config.turn.reopen_window_ms + LATE_SPEECH_MS) / 1000)
+        self._take_effect(turn)
+
+    def _take_effect(self, turn: Turn) -> None:
+        attempt = turn.preparation.attempt
+        if attempt is None or attempt.effect is None or self._closing.is_set():
+            return
+        effect, attempt.effect = attempt.effect, None
+        self._start(self._carry_out(effect), "skill")
+
+    async def _carry_out(self, effect: Effect) -> None:
+        if self._desk is None:
+            return
+        try:
+            await self._desk.carry_out(effect)
+        except Exception as error:  # somebody else's code
+            _log.warning("what a skill promised failed", exc_info=True)
+            self._emit(out.Notice("skill_failed", f"What was promised could not be done: {error or type(error).__name__}"))
+
+    def _on_alert(self) -> None:
+        if self._state is State.IDLE and self._group is not None:
+            self._happened(Input.ALERT_DUE)
 
     def _clear_audio(self, turn: Turn) -> None:
         turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
@@ -466,6 +510,10 @@ class Conversation:
             self._charge(turn)
             withheld = self._placing is not None and self._placing.withholds(turn.tier)
             self._history.add(turn.said, heard, withheld=withheld)
+        attempt = turn.preparation.attempt
+        if turn.committed and attempt is not None and self._desk is not None:
+            self._take_effect(turn)
+            self._desk.replied(attempt.reply, repeatable=attempt.repeatable)
         record = turn.record(reason, heard)
         if self._trace is not None:
             hide = self._placing.hide if self._placing is not None and self._config.trace.text else None

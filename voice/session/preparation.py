@@ -15,6 +15,7 @@ from voice.budget import Deadline
 from voice.errors import VoiceError
 from voice.pipeline import Attempt, Request
 from voice.session.history import History
+from voice.skills.desk import Alert
 from voice.turn.completeness import completeness
 
 DRAFT_LOG_ODDS = -3.0
@@ -80,6 +81,11 @@ class Preparation:
         self.take_back()
         return self._begin("", error)
 
+    def announce(self, alert: Alert) -> Attempt:
+        """Say something that nobody asked for."""
+        self.take_back()
+        return self._begin("", alert=alert)
+
     def unsettle(self) -> None:
         """There may be more words to come: the attempt is a draft again."""
         if self.attempt is not None:
@@ -107,10 +113,11 @@ class Preparation:
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
         )
 
-    def _request(self, text: str) -> Request:
-        return Request(self._history.messages(), text, self._history.shareable())
+    def _request(self, text: str, alert: Alert | None) -> Request:
+        return Request(self._history.messages(), text, self._history.shareable(), alert)
 
-    def _begin(self, text: str, failure: VoiceError | None = None) -> Attempt:
-        attempt = self.attempt = Attempt(self._stages, self._request(text), self._idle, self._on_ready, failure)
+    def _begin(self, text: str, failure: VoiceError | None = None, alert: Alert | None = None) -> Attempt:
+        request = self._request(text, alert)
+        attempt = self.attempt = Attempt(self._stages, request, self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt

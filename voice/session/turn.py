@@ -12,6 +12,7 @@ from voice.session.looks import Looks
 from voice.session.mouth import Mouth
 from voice.session.pause import Pause
 from voice.session.preparation import Preparation
+from voice.skills.desk import Alert
 from voice.trace import TurnTrace
 
 
@@ -23,6 +24,7 @@ class Turn:
         number: from 1, within the conversation.
         start_sample: where its audio begins (pre-roll included).
         typed: the text of a typed turn; ``None`` for a spoken one.
+        alert: what the assistant announces in a turn that the user did not ask for (``typed`` is then empty).
         transcript: what the user said or typed, once it is settled.
         speech_end_sample: where the detector heard its speech end.
         settled: gives the attempt that answers the turn, ``None`` when nothing was said.
@@ -35,6 +37,7 @@ class Turn:
     looks: Looks
     preparation: Preparation
     typed: str | None = None
+    alert: Alert | None = None
     transcript: str | None = None
     committed: bool = False
     speech_end_sample: int = 0

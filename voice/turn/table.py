@@ -35,6 +35,8 @@ class Input(StrEnum):
     END_OF_TURN = "end of turn"
     NOTHING_SAID = "nothing said"
     TEXT_TYPED = "text typed"
+    ALERT_DUE = "alert due"
+    """A timer rings."""
     USER_WENT_ON = "user went on"
     """Speech so soon after the reply's first sound that the turn cannot have been over."""
     SOUND_OVER_REPLY = "sound over reply"
@@ -70,6 +72,7 @@ TABLE: MappingProxyType[tuple[State, Input], Step] = MappingProxyType(
     {
         (_S.IDLE, _I.SPEECH_STARTED): Step(_S.LISTENING, (_A.OPEN_TURN,)),
         (_S.IDLE, _I.TEXT_TYPED): Step(_S.REPLYING, (_A.OPEN_TURN, _A.PREPARE_REPLY, _A.OPEN_GATE)),
+        (_S.IDLE, _I.ALERT_DUE): Step(_S.REPLYING, (_A.OPEN_TURN, _A.PREPARE_REPLY, _A.OPEN_GATE)),
         # the user speaks
         (_S.LISTENING, _I.SPEECH_PAUSED): Step(_S.PAUSED, (_A.PREPARE_REPLY,)),
         (_S.LISTENING, _I.TEXT_TYPED): Step(_S.REPLYING, (_A.CLOSE_TURN, _A.OPEN_TURN, _A.PREPARE_REPLY, _A.OPEN_GATE)),
