@@ -17,7 +17,7 @@ LAYERS = (
     {"engines", "pipeline", "answer", "handover", "draft"},
     {"session"},
     {"server", "client", "mic", "verifier"},
-    {"bench", "replay"},
+    {"bench", "replay", "traces"},
     {"commands"},
     {"cli", "__main__"},
 )

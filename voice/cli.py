@@ -15,6 +15,7 @@ from voice.commands import ask, chat, cloud, cost, doctor, route, serve, setting
 from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
+from voice.commands.trace import app as trace_app
 from voice.errors import AudioError, ConfigError, ProtocolError, VoiceError
 
 _WRONG_INPUT = (AudioError, ConfigError, ProtocolError)
@@ -96,6 +97,7 @@ app.command(epilog="voice cost --by tier    voice cost --since 2026-11-01 --json
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
+app.add_typer(trace_app, name="trace")
 
 
 def main() -> None:
