@@ -16,7 +16,6 @@ from voice.traces.read import Log, files, follow, read
 from voice.traces.spans import chrome_trace, spans
 from voice.traces.summary import percentiles, summarise
 
-
 OFFSETS = {
     "speech_start": -1200.0,
     "speech_end": 0.0,
