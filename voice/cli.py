@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from voice import __version__
-from voice.commands import ask, chat, cloud, route, serve, settings
+from voice.commands import ask, chat, cloud, mic, route, serve, settings
 from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
@@ -90,6 +90,9 @@ app.command(
     epilog="voice route 'call me on 020 7946 0958'    voice route --jsonl said.jsonl    voice route 'what time is it' --json"
 )(route.route)
 app.command(epilog="voice cloud    voice cloud --model larger.gguf --port 9001")(cloud.cloud)
+app.command(epilog="voice mic    voice mic --list    voice mic --url ws://kitchen:8765 --mode wake --in jabra --out jabra")(
+    mic.mic
+)
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
