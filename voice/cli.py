@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from voice import __version__
-from voice.commands import ask, chat, cloud, cost, doctor, route, serve, settings, verifier
+from voice.commands import ask, chat, cloud, cost, doctor, mic, route, serve, settings, verifier
 from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
@@ -94,6 +94,9 @@ app.command(epilog="voice verifier    voice verifier --model large.gguf --port 9
 app.command(epilog="voice cloud    voice cloud --model larger.gguf --port 9001")(cloud.cloud)
 app.command(epilog="voice doctor    voice --config my.toml doctor --json")(doctor.doctor)
 app.command(epilog="voice cost --by tier    voice cost --since 2026-11-01 --json")(cost.cost)
+app.command(epilog="voice mic    voice mic --list    voice mic --url ws://kitchen:8765 --mode wake --in jabra --out jabra")(
+    mic.mic
+)
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")

@@ -107,6 +107,7 @@ def clock_time(words: str) -> ClockTime:
         return ClockTime(0 if named == "midnight" else 12, 0, either_half=False)
     if of is not None:
         minutes = {"half": 30, "quarter": 15}.get(part) or int(part)
+        time(int(of) % 24 if int(of) <= 24 else 99, minutes)
         total = int(of) * 60 + (-minutes if side == "to" else minutes)
         hour_value, minute_value = total // 60 % 24, total % 60
     else:

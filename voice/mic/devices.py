@@ -1,0 +1,108 @@
+"""Which devices there are, and which one is meant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Literal
+
+from voice.errors import DeviceError
+
+Direction = Literal["input", "output"]
+GET_PORTAUDIO = (
+    "install it: sudo apt install libportaudio2 libasound2-plugins (Debian, Ubuntu), "
+    "sudo dnf install portaudio alsa-plugins-pulseaudio (Fedora), brew install portaudio (macOS)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One sound device as PortAudio names it."""
+
+    index: int
+    name: str
+    api: str
+    inputs: int
+    outputs: int
+    rate_hz: int
+    is_default_input: bool = False
+    is_default_output: bool = False
+
+    def has(self, direction: Direction) -> bool:
+        """Whether it can be used so."""
+        return (self.inputs if direction == "input" else self.outputs) > 0
+
+
+def portaudio() -> ModuleType:
+    """The sounddevice module.
+
+    Raises:
+        DeviceError: PortAudio is not installed; the message says how to get it.
+    """
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(f"the PortAudio library was not found ({error}); {GET_PORTAUDIO}") from error
+    except ImportError as error:
+        raise DeviceError(f"the Python package sounddevice cannot be imported ({error}); run scripts/setup.py again") from error
+    module: ModuleType = sounddevice
+    return module
+
+
+def rescan(library: ModuleType) -> None:
+    """Make PortAudio look for devices anew: it does so only when it starts. All its streams must be closed."""
+    library._terminate()
+    library._initialize()
+
+
+def devices(library: ModuleType) -> list[Device]:
+    """All devices that PortAudio knows.
+
+    Raises:
+        DeviceError: it cannot be asked.
+    """
+    try:
+        apis = library.query_hostapis()
+        default_in, default_out = library.default.device
+        return [
+            Device(
+                index=number,
+                name=str(found["name"]),
+                api=str(apis[found["hostapi"]]["name"]),
+                inputs=int(found["max_input_channels"]),
+                outputs=int(found["max_output_channels"]),
+                rate_hz=int(found["default_samplerate"] or 48_000),
+                is_default_input=number == default_in,
+                is_default_output=number == default_out,
+            )
+            for number, found in enumerate(library.query_devices())
+        ]
+    except library.PortAudioError as error:
+        raise DeviceError(f"the sound devices cannot be listed: {error}") from error
+
+
+def choose(known: Sequence[Device], wanted: str | None, direction: Direction) -> Device:
+    """The device that is meant: the default, or by number, full name, or a part of one name.
+
+    Raises:
+        DeviceError: there is none, or more than one; the message lists what there is.
+    """
+    usable = [device for device in known if device.has(direction)]
+    what = "microphone" if direction == "input" else "loudspeaker"
+    if not usable:
+        raise DeviceError(f"there is no {what}: plug one in, and see whether the sound server runs (pactl info)")
+    if wanted is None:
+        is_default = [d for d in usable if (d.is_default_input if direction == "input" else d.is_default_output)]
+        return (is_default or usable)[0]
+    if wanted.isdigit():
+        found = [device for device in usable if device.index == int(wanted)]
+    else:
+        named = wanted.casefold()
+        found = [device for device in usable if device.name.casefold() == named]
+        found = found or [device for device in usable if named in device.name.casefold()]
+    if not found:
+        names = ", ".join(repr(device.name) for device in usable)
+        raise DeviceError(f"there is no {what} {wanted!r}; there are {names} (voice mic --list)")
+    if len({device.name for device in found}) > 1:
+        names = ", ".join(repr(device.name) for device in found)
+        raise DeviceError(f"{wanted!r} may be {names}; say more of the name")
+    return found[0]

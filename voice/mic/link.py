@@ -1,0 +1,152 @@
+"""The connection to the voice server: kept, and made again when it breaks."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from voice.channel import Channel, WhenFull
+from voice.client import ReceivedAudio, VoiceClient
+from voice.errors import ServerUnreachable
+from voice.mic.player import Player
+from voice.mic.status import Status
+from voice.server import messages as m
+from voice.stages import SAMPLE_RATE_HZ, Samples
+
+FIRST_WAIT_S = 0.25
+LONGEST_WAIT_S = 5.0
+REPORT_EVERY_S = 0.5
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """Sends what may leave, plays what comes.
+
+    Args:
+        on_connected: called after each connection is made.
+        on_activity: called when somebody speaks or is answered.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        player: Player,
+        status: Status,
+        on_connected: Callable[[], None],
+        on_activity: Callable[[], None],
+    ) -> None:
+        self.outbox: Channel[Samples] = Channel(200, WhenFull.DROP_OLDEST, name="microphone")
+        self._url = url
+        self._token = token
+        self._player = player
+        self._status = status
+        self._on_connected = on_connected
+        self._on_activity = on_activity
+        self._turn = 0
+        self._turn_began = 0
+
+    async def run(self) -> None:
+        """Keep the connection until cancelled.
+
+        Raises:
+            ConfigError: the address is none.
+        """
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                async with VoiceClient(self._url, rate_hz=SAMPLE_RATE_HZ, token=self._token, trace=True) as client:
+                    wait_s = FIRST_WAIT_S
+                    self._begin()
+                    await self._converse(client)
+                    self._status.link_trouble = "the server ended the conversation"
+            except ServerUnreachable as error:
+                self._status.link_trouble = str(error)
+            finally:
+                self._end()
+            _log.warning("%s; connecting again in %g s", self._status.link_trouble, wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+
+    def _begin(self) -> None:
+        self.outbox.clear()
+        self._status.connected, self._status.link_trouble = True, ""
+        self._status.connections += 1
+        self._status.state = "listening"
+        self._turn = 0
+        self._on_connected()
+
+    def _end(self) -> None:
+        self._status.connected = False
+        self._status.state = "not connected"
+        self._player.clear()
+
+    async def _converse(self, client: VoiceClient) -> None:
+        """Both directions, until one ends."""
+        tasks = [asyncio.create_task(work) for work in (self._send(client), self._receive(client), self._report(client))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+
+    async def _send(self, client: VoiceClient) -> None:
+        async for samples in self.outbox:
+            await client.send_audio(samples)
+
+    async def _report(self, client: VoiceClient) -> None:
+        """Say how much of the reply was played: the server then knows which words were heard."""
+        told = -1
+        while True:
+            await asyncio.sleep(REPORT_EVERY_S)
+            played = self._player.played - self._turn_began
+            if self._turn and played != told and self._player.waiting_s > 0:
+                told = played
+                await client.send_played(self._turn, played * 1000 / SAMPLE_RATE_HZ)
+
+    async def _receive(self, client: VoiceClient) -> None:
+        async for message in client:
+            self._take(message)
+
+    def _take(self, message: m.AnyServerMessage | ReceivedAudio) -> None:  # noqa: PLR0912 - one case for each message
+        status, player = self._status, self._player
+        match message:
+            case ReceivedAudio(samples=samples):
+                player.put(samples)
+                self._on_activity()
+            case m.Clear():
+                player.clear()
+            case m.SpeechStarted():
+                status.state = "hearing you"
+                self._on_activity()
+            case m.SpeechStopped():
+                status.state = "thinking"
+            case m.TurnReopened():
+                status.state = "hearing you"
+            case m.Pause():
+                status.state = "listening to a sound"
+            case m.Resume():
+                status.state = "speaking"
+            case m.TranscriptMessage(role="user", text=text, final=final):
+                status.say("you", text, final=final)
+                self._on_activity()
+            case m.TranscriptMessage(role="agent", text=text, turn=turn):
+                self._speaks(turn if isinstance(turn, int) else 0)
+                status.say("voice", text.strip())
+            case m.ReplyEndedMessage():
+                player.finish()
+                status.state = "listening"
+            case m.Trace(record=record):
+                status.turns.append(record)
+            case m.NoticeMessage(message=text) | m.Error(message=text):
+                status.say("note", text)
+            case _:
+                pass
+
+    def _speaks(self, turn: int) -> None:
+        self._status.state = "speaking"
+        if turn != self._turn:
+            self._turn, self._turn_began = turn, self._player.played

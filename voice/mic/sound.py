@@ -1,0 +1,218 @@
+"""The sound card: two PortAudio streams at the devices' own rates, 16 kHz on our side.
+
+PortAudio calls back on threads of its own. They do little: resample, copy, count. What was heard goes to the event loop through
+a bounded queue. :class:`Sound` is one life of the devices, from plugging in to pulling out; opening again is its owner's work.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from voice.audio.resample import StreamResampler
+from voice.errors import DeviceError
+from voice.mic.devices import Device, choose, devices
+from voice.mic.echo import EchoCanceller
+from voice.mic.player import Player
+from voice.stages import SAMPLE_RATE_HZ, Samples
+
+BLOCK_MS = 10
+MAX_WAITING_BLOCKS = 200
+"""2 s: a busy event loop loses the oldest beyond it."""
+FIRST_SOUND_S = 2.0
+"""A device that was just opened may take so much longer until its first sound."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went wrong on the way, added up over all lives of the devices."""
+
+    overruns: int = 0
+    """The sound card had to throw away what was heard."""
+    underruns: int = 0
+    """It had nothing to play."""
+    dropped_blocks: int = 0
+    """The event loop was too busy."""
+    lost: int = 0
+    """How often a device went away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which devices, by name, part of a name or number (``None``: the default), and how they are used.
+
+    Attributes:
+        latency: "low", "high", or seconds; what PortAudio asks of the card.
+    """
+
+    microphone: str | None = None
+    loudspeaker: str | None = None
+    latency: str | float = "low"
+    cancel_echo: bool = True
+
+
+class Sound:
+    """Both streams, open. Make it in a thread (it blocks), close it in a thread.
+
+    Args:
+        loop: where what is heard goes.
+        on_heard: called on the event loop when :meth:`heard` has something.
+
+    Raises:
+        DeviceError: no such device, or it is busy or refuses; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        library: ModuleType,
+        choice: Choice,
+        player: Player,
+        counts: Counts,
+        loop: asyncio.AbstractEventLoop,
+        on_heard: Callable[[], None],
+    ) -> None:
+        self._player = player
+        self._counts = counts
+        self._on_heard = on_heard
+        self._loop = loop
+        self._blocks: deque[Samples] = deque()
+        self._told = False
+        self._gone = threading.Event()
+        self.heard_at_s = self._loop.time() + FIRST_SOUND_S
+        known = devices(library)
+        self.microphone = choose(known, choice.microphone, "input")
+        self.loudspeaker = choose(known, choice.loudspeaker, "output")
+        self._out_rest: Samples = np.zeros(0, dtype=np.float32)
+        self._streams: list[Any] = []
+        self.echo: EchoCanceller | None = None
+        try:
+            output = self._open(library, self.loudspeaker, self._play, choice.latency)
+            microphone = self._open(library, self.microphone, self._listen, choice.latency)
+            self._to_card = StreamResampler(SAMPLE_RATE_HZ, int(output.samplerate))
+            self._from_card = StreamResampler(int(microphone.samplerate), SAMPLE_RATE_HZ)
+            if choice.cancel_echo:
+                self.echo = EchoCanceller(round((output.latency + microphone.latency) * 1000))
+            for stream in self._streams:
+                stream.start()
+            self.heard_at_s = self._loop.time() + FIRST_SOUND_S
+        except library.PortAudioError as error:
+            self.close()
+            raise DeviceError(f"the sound card cannot be started: {_why(error)}") from error
+        except DeviceError:
+            self.close()
+            raise
+
+    @property
+    def latency_ms(self) -> float:
+        """What both cards say of their own delay."""
+        return float(sum(stream.latency for stream in self._streams)) * 1000
+
+    def alive(self, now_s: float, silence_s: float) -> bool:
+        """Whether both streams run and something was heard within the last ``silence_s``."""
+        return not self._gone.is_set() and now_s - self.heard_at_s < silence_s
+
+    def heard(self) -> Samples:
+        """Everything heard since the last call, without the echo: 16 kHz. For the event loop."""
+        self._told = False
+        blocks = []
+        while self._blocks:
+            blocks.append(self._blocks.popleft())
+        if not blocks:
+            return np.zeros(0, dtype=np.float32)
+        self.heard_at_s = self._loop.time()
+        samples = np.concatenate(blocks)
+        return samples if self.echo is None else self.echo.clean(samples)
+
+    def close(self) -> None:
+        """Let go of the devices. May block for a moment; may be called again."""
+        self._gone.set()
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            try:
+                stream.abort()
+                stream.close()
+            except Exception as error:  # a device that is gone cannot be closed properly
+                _log.debug("closing a stream: %s", error)
+
+    # --- opening -----------------------------------------------------------------------------------------------------------
+
+    def _open(self, library: ModuleType, device: Device, callback: Callable[..., None], latency: str | float) -> Any:
+        is_input = callback == self._listen
+        kind = library.InputStream if is_input else library.OutputStream
+        most = device.inputs if is_input else device.outputs
+        last: Exception | None = None
+        for rate_hz in dict.fromkeys((device.rate_hz, 48_000, 44_100, 16_000)):
+            for channels in dict.fromkeys((1, min(2, most))):
+                try:
+                    stream = kind(
+                        device=device.index,
+                        samplerate=rate_hz,
+                        channels=channels,
+                        dtype="float32",
+                        blocksize=rate_hz * BLOCK_MS // 1000,
+                        latency=latency,
+                        callback=callback,
+                        finished_callback=self._gone.set,
+                    )
+                except (library.PortAudioError, ValueError) as error:
+                    last = error
+                else:
+                    self._streams.append(stream)
+                    return stream
+        raise DeviceError(_refused(device, is_input=is_input, error=last))
+
+    # --- on PortAudio's threads ---------------------------------------------------------------------------------------------
+
+    def _listen(self, block: Any, _frames: int, _time: Any, status: Any) -> None:
+        if status.input_overflow:
+            self._counts.overruns += 1
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        samples = self._from_card.push(np.array(mono, dtype=np.float32))
+        if len(self._blocks) >= MAX_WAITING_BLOCKS:
+            self._blocks.popleft()
+            self._counts.dropped_blocks += 1
+        self._blocks.append(samples)
+        if not self._told:
+            self._told = True
+            try:
+                self._loop.call_soon_threadsafe(self._on_heard)
+            except RuntimeError:  # the loop is closed
+                self._gone.set()
+
+    def _play(self, block: Any, frames: int, _time: Any, status: Any) -> None:
+        if status.output_underflow:
+            self._counts.underruns += 1
+        pieces = [self._out_rest]
+        ready = self._out_rest.size
+        while ready < frames:
+            samples = self._player.take(SAMPLE_RATE_HZ * BLOCK_MS // 1000)
+            if self.echo is not None:
+                self.echo.played(samples)
+            converted = self._to_card.push(samples)
+            pieces.append(converted)
+            ready += converted.size
+        samples = np.concatenate(pieces)
+        block[:] = samples[:frames, None]
+        self._out_rest = samples[frames:]
+
+
+def _refused(device: Device, *, is_input: bool, error: Exception | None) -> str:
+    what = "microphone" if is_input else "loudspeaker"
+    why = _why(error)
+    if "unavailable" in why.casefold() or "busy" in why.casefold():
+        return f"the {what} {device.name!r} is in use by another program; close that, or choose another (voice mic --list)"
+    if "sample rate" in why.casefold():
+        return f"the {what} {device.name!r} takes none of the usual sample rates ({why}); choose another (voice mic --list)"
+    return f"the {what} {device.name!r} cannot be opened ({why}); choose another (voice mic --list)"
+
+
+def _why(error: Exception | None) -> str:
+    """What PortAudio said, without its numbers."""
+    return str(error.args[0] if error is not None and error.args else error).partition(" [PaErrorCode")[0].rstrip(". ")
