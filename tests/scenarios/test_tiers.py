@@ -207,6 +207,25 @@ def test_a_private_answer_that_the_edge_does_not_know_is_only_flagged() -> None:
     assert cloud.requests == []
 
 
+def test_each_tier_knows_what_the_other_said() -> None:
+    cloud = FakeCloud()
+    everyone = fakes(cloud)
+    everyone.router = router("hybrid")
+    light, rome = "turn on the kitchen light", "explain how the roman empire came to fall"
+
+    async def script(user: Talk) -> None:
+        for text in (light, rome, light):
+            user.conversation.push_text(text)
+            await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    records = [event.record for event in user.all(out.TurnTraced)]
+    assert [record["tier"] for record in records] == ["edge", "cloud", "edge"]
+    to_cloud, to_edge = cloud.requests[0][0], everyone.chat_model.requests[-1]
+    assert [message.text for message in to_cloud[1:]] == [light, records[0]["heard_text"], rome]
+    assert [message.text for message in to_edge[1:]] == [light, records[0]["heard_text"], rome, records[1]["heard_text"], light]
+
+
 async def _say(user: Talk, text: str) -> None:
     await user.say(text)
     await user.hush_until(out.ReplyEnded)
