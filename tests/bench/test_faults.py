@@ -1,6 +1,7 @@
 """The fault proxy, between the real client and a small server."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -57,6 +58,72 @@ def test_every_fault_is_one(kind: Kind) -> None:
     assert len(found) < len(WORDS) or kind is Kind.FLOOD
     assert b"Where is Spain?" in kept
     assert took_s < 1.5
+
+
+async def speak(port: int, request: bytes) -> bytes:
+    """What comes back until the end, or within half a second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    got = bytearray()
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(0.5):
+            while piece := await reader.read(4096):
+                got += piece
+    writer.transport.abort()
+    return bytes(got)
+
+
+def test_headers_that_are_slow_never_stop_coming() -> None:
+    async def main() -> bytes:
+        async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: Fault(Kind.SLOW_HEADERS)) as proxy:
+            return await speak(proxy.own_port, b"GET /v1/models HTTP/1.1\r\n\r\n")
+
+    got = asyncio.run(main())
+    assert got.startswith(b"HTTP/1.1 200")
+    assert b"\r\n\r\n" not in got
+    assert got.count(b"z") > 3
+
+
+def test_a_closed_proxy_refuses_and_an_opened_one_answers_at_the_same_port() -> None:
+    async def main() -> None:
+        async with http_server(answer) as server, proxied("127.0.0.1", server.port, Fault) as proxy:
+            request = b"GET /v1/x HTTP/1.1\r\n\r\n"
+            assert b"Spain" in await speak(proxy.own_port, request)
+            await proxy.close()
+            with pytest.raises(ConnectionRefusedError):
+                await speak(proxy.own_port, request)
+            await proxy.open()
+            assert b"Spain" in await speak(proxy.own_port, request)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST /v1 HTTP/1.1\r\nContent-Length: lots\r\n\r\nsecret",
+        b"POST /v1 HTTP/1.1\r\nContent-Length: -5\r\n\r\nsecret",
+        b"POST /v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nsecret",
+        b"\x00\xff\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_ends_its_connection_and_nothing_else(request_: bytes) -> None:
+    async def main() -> None:
+        async with http_server(answer) as server, proxied("127.0.0.1", server.port, Fault) as proxy:
+            await speak(proxy.own_port, request_)
+            assert b"Spain" in await speak(proxy.own_port, b"GET /v1/x HTTP/1.1\r\n\r\n")
+
+    asyncio.run(main())
+
+
+def test_a_chunked_request_is_kept_whole() -> None:
+    async def main() -> bytes:
+        async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: Fault(Kind.BROKEN)) as proxy:
+            request = b"POST /v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecret\r\n0\r\n\r\n"
+            await speak(proxy.own_port, request)
+            return bytes(proxy.sent)
+
+    assert b"secret" in asyncio.run(main())
 
 
 def test_the_line_adds_its_time() -> None:

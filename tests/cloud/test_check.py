@@ -1,10 +1,11 @@
 import asyncio
 import json
+import ssl
 
 import pytest
 
 from tests.fakes.http import Exchange, http_server
-from voice.cloud.check import Finding, check, prices
+from voice.cloud.check import Finding, certificate_cure, check, prices
 from voice.config import CloudConfig
 
 
@@ -64,6 +65,32 @@ def test_a_certificate_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
     *_, last = asyncio.run(main())
     assert (last.name, last.state) == ("certificate", "error")
+
+
+def test_a_host_that_hangs_up_during_the_handshake_is_named() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async def main() -> list[Finding]:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await check(CloudConfig(enabled=True, base_url=f"https://127.0.0.1:{port}/v1", model="m"))
+
+    *_, last = asyncio.run(main())
+    assert (last.name, last.state) == ("certificate", "error")
+    assert "hangs up" in last.says
+    assert last.cure
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"), [(10, "clock"), (62, "made out to"), (18, "SSL_CERT_FILE"), (64, "made out to"), (20, "SSL_CERT_FILE")]
+)
+def test_each_wrong_certificate_has_its_cure(code: int, cure: str) -> None:
+    error = ssl.SSLCertVerificationError(1, "no")
+    error.verify_code, error.verify_message = code, "because"
+    says, what = certificate_cure(error, "example.com")
+    assert "because" in says
+    assert cure in what
 
 
 def test_without_prices_cloud_turns_look_free() -> None:

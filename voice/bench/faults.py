@@ -21,6 +21,7 @@ class Kind(StrEnum):
 
     NONE = "none"
     REFUSED = "refused"
+    """The connection is taken and let go without a word; :meth:`FaultProxy.close` refuses it before."""
     UNAUTHORISED = "401"
     NO_MODEL = "404"
     LIMITED = "429"
@@ -83,6 +84,25 @@ class FaultProxy:
     requests: int = 0
     struck: dict[Kind, int] = field(default_factory=dict)
     _held: set["asyncio.Task[None]"] = field(default_factory=set)
+    _listening: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen: at first on a free port, later on the same one again.
+
+        Raises:
+            OSError: somebody has taken the port meanwhile.
+        """
+        self._listening = await asyncio.start_server(self.serve, "127.0.0.1", self.own_port)
+        self.own_port = self._listening.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Let go of every connection; further ones are refused by the system, as where no server runs."""
+        if self._listening is not None:
+            self._listening.close()
+        for task in tuple(self._held):
+            task.cancel()
+        await asyncio.gather(*self._held, return_exceptions=True)
+        await asyncio.sleep(0.01)  # aborted transports close in the loop's next rounds
 
     @property
     def base_url(self) -> str:
@@ -103,18 +123,13 @@ class FaultProxy:
         finally:
             writer.transport.abort()
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-        for task in tuple(self._held):
-            task.cancel()
-        await asyncio.gather(*self._held, return_exceptions=True)
-        await asyncio.sleep(0.01)  # aborted transports close in the loop's next rounds
-
     async def _one_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await reader.readuntil(b"\r\n\r\n")
-        lengths = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-        body = await reader.readexactly(lengths[0] if lengths else 0)
-        self.sent += head + body
+        self.sent += head  # before the body is there: a request that is broken off has said something, too
+        body = b""
+        async for piece in _pieces(reader, head):
+            self.sent += piece
+            body += piece
         self.requests += 1
         fault = self.next_fault()
         if fault.kind is not Kind.NONE:
@@ -122,8 +137,10 @@ class FaultProxy:
         await asyncio.sleep(self.line.delay_s(self.chance))
         if fault.kind is Kind.REFUSED:
             return False
-        if fault.kind in {Kind.HALF_OPEN, Kind.SLOW_HEADERS}:
+        if fault.kind is Kind.HALF_OPEN:
             await asyncio.sleep(3600)
+        if fault.kind is Kind.SLOW_HEADERS:
+            await self._dribble(writer)
         if (status := _STATUS.get(fault.kind)) is not None:
             more = b"Retry-After: 1\r\n" if fault.kind is Kind.LIMITED else b""
             writer.write(b"HTTP/1.1 %d No\r\n%sContent-Length: 2\r\n\r\n{}" % (status, more))
@@ -156,6 +173,14 @@ class FaultProxy:
         lost_s = RETRANSMISSION_S if self.chance.random() < self.line.loss else 0.0
         return lost_s + abs(self.chance.gauss(0, self.line.jitter_ms)) / 4000
 
+    async def _dribble(self, writer: asyncio.StreamWriter) -> None:
+        """Headers that never end, byte by byte: no bound on silence between bytes sees that they are slow."""
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while True:
+            writer.write(b"z")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
     async def _strike(self, writer: asyncio.StreamWriter, kind: Kind) -> bool:
         match kind:
             case Kind.STALLED:
@@ -186,30 +211,35 @@ class FaultProxy:
         return False
 
 
-async def _pieces(upstream: asyncio.StreamReader, answer: bytes) -> AsyncIterator[bytes]:
-    """The body of an answer in the pieces in which it came."""
-    if b"chunked" in answer.lower():
-        while True:
-            size = await upstream.readuntil(b"\r\n")
-            data = await upstream.readexactly(int(size, 16) + 2)
-            yield size + data
-            if int(size, 16) == 0:
-                return
-    lengths = [int(line.split(b":")[1]) for line in answer.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    if lengths and lengths[0]:
-        yield await upstream.readexactly(lengths[0])
+async def _pieces(source: asyncio.StreamReader, head: bytes) -> AsyncIterator[bytes]:
+    """The body of a message in the pieces in which it came, chunk headers included.
+
+    Raises:
+        asyncio.IncompleteReadError: it ends too early, or its length is no number.
+    """
+    fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n") if b":" in line)
+    try:
+        if b"chunked" in fields.get(b"transfer-encoding", b""):
+            while True:
+                header = await source.readuntil(b"\r\n")
+                size = int(header.split(b";")[0], 16)
+                yield header + await source.readexactly(size + 2)
+                if size == 0:
+                    return
+        if length := int(fields.get(b"content-length", b"0")):
+            yield await source.readexactly(length)
+    except ValueError as error:
+        raise asyncio.IncompleteReadError(b"", None) from error
 
 
 @asynccontextmanager
 async def proxied(host: str, port: int, next_fault: Callable[[], Fault], *, seed: int = 1) -> AsyncIterator[FaultProxy]:
     """A proxy on a free port of loopback, in front of the cloud at ``host`` and ``port``."""
     proxy = FaultProxy(host, port, next_fault, chance=random.Random(seed))  # noqa: S311 - not a secret
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.own_port = server.sockets[0].getsockname()[1]
+    await proxy.open()
     try:
         yield proxy
     finally:
-        server.close()
         await proxy.close()
 
 

@@ -54,10 +54,44 @@ def prices(config: CloudConfig) -> Finding:
     return Finding("prices", "ok", f"{config.price_in:g} in, {config.price_out:g} out for a million tokens")
 
 
+def address_of(base_url: str) -> tuple[str, int]:
+    """The host and the port that an address names (pure).
+
+    Raises:
+        ValueError: it names none, or a port that cannot be.
+    """
+    parts = urlsplit(base_url)
+    port = parts.port
+    if not parts.hostname:
+        raise ValueError("no host is named")
+    parts.hostname.encode("idna")
+    return parts.hostname, port or (443 if parts.scheme == "https" else 80)
+
+
+def certificate_cure(error: ssl.SSLError, host: str) -> tuple[str, str]:
+    """What is wrong with a host's certificate, and what cures it (pure)."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return f"{host} speaks no TLS: {error.reason or error}", "check the port in cloud.base_url, or write http://"
+    says = f"the certificate of {host} is not trusted: {error.verify_message}"
+    if error.verify_code in _OUT_OF_DATE:
+        return says, "check this machine's clock; otherwise the endpoint's owner must renew it"
+    if error.verify_code in _OTHER_NAME:
+        return says, "use in cloud.base_url the name that the certificate is made out to"
+    return says, "for a certificate of your own set the environment variable SSL_CERT_FILE to its authority"
+
+
+_OUT_OF_DATE = {9, 10}
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+_OTHER_NAME = {62, 64}
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
+
 async def _address(config: CloudConfig) -> Finding:
+    try:
+        host, port = address_of(config.base_url)
+    except ValueError as error:
+        return Finding("address", "error", f"cloud.base_url is no address: {error}", "write it as https://host/v1")
     parts = urlsplit(config.base_url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -84,17 +118,16 @@ async def _address(config: CloudConfig) -> Finding:
 
 
 async def _certificate(config: CloudConfig) -> Finding:
-    parts = urlsplit(config.base_url)
-    if parts.scheme != "https":
+    if not config.base_url.startswith("https://"):
         return Finding("certificate", "ok", "none is needed: plain http")
+    host, port = address_of(config.base_url)
     try:
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port or 443, ssl=ssl.create_default_context())
+        _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
     except ssl.SSLError as error:
+        return Finding("certificate", "error", *certificate_cure(error, host))
+    except OSError as error:
         return Finding(
-            "certificate",
-            "error",
-            f"the certificate of {parts.hostname} is not trusted: {error.reason or error}",
-            "check the address and the clock; for a certificate of your own set SSL_CERT_FILE",
+            "certificate", "error", f"{host} hangs up during the handshake: {error}", "check the port in cloud.base_url"
         )
     writer.close()
     return Finding("certificate", "ok", "trusted")

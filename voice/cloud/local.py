@@ -7,6 +7,7 @@ llama-server and vLLM can), and a streamed answer ends with the engine's own tok
 import argparse
 import copy
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def application(model: Path, *, alias: str, key: str, context_tokens: int, threa
             f"voice cloud needs packages that are not installed ({error}); run scripts/start once more"
         ) from error
     _register()
+    os.environ.pop("CONFIG_FILE", None)  # the server would take that file's model instead of the one asked for
     models = [
         ModelSettings(
             model=str(model),
@@ -37,6 +39,7 @@ def application(model: Path, *, alias: str, key: str, context_tokens: int, threa
             n_ctx=context_tokens,
             n_threads=threads,
             n_threads_batch=threads,
+            logits_all=False,  # the server's default computes the logits of every token of the prompt
             chat_format=FORMAT,
             verbose=False,
         )
@@ -111,11 +114,15 @@ class _Counts:
         return StoppingCriteriaList([count, *(others or ())])
 
     def following(self, chunks: Iterator[Any]) -> Iterator[Any]:
-        """The stream, and its figures behind it."""
+        """The stream, and its figures behind it; an error in it is an event of its own, as endpoints send it."""
         last: dict[str, Any] = {}
-        for chunk in chunks:
-            last = chunk
-            yield chunk
+        try:
+            for chunk in chunks:
+                last = chunk
+                yield chunk
+        except ValueError as error:  # the context is too small: raised here, it would only break the connection off
+            yield {"error": {"message": str(error), "type": "invalid_request_error", "code": "context_length_exceeded"}}
+            return
         # the criteria are asked once more at the end, and for the token that ends the answer
         self._written -= 2 if last and last["choices"][0]["finish_reason"] == "stop" else 1
         yield {
@@ -150,9 +157,22 @@ KEY = "VOICE_STANDIN_KEY"
 """The environment variable that carries the key to the child process."""
 
 
+def end_with_parent() -> None:
+    """End this process when its standard input does: whoever started it is gone, even if it was killed."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=watch, name="voice-parent", daemon=True).start()
+
+
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until told to stop, or until standard input ends."""
     import uvicorn
+
+    end_with_parent()
 
     parser = argparse.ArgumentParser(prog="python -m voice.cloud.local")
     parser.add_argument("--model", type=Path, required=True)
