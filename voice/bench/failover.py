@@ -21,6 +21,7 @@ from voice.bench.faults import FaultProxy, Kind, Line, Schedule, proxied
 from voice.bench.recordings import Recording, default_recordings, spread
 from voice.bench.report import summary
 from voice.bench.route_private import by_hand, fresh
+from voice.bench.sent import found as found_in
 from voice.client import ReceivedAudio, VoiceClient
 from voice.cloud.standin import StandIn, running
 from voice.config import Config
@@ -266,8 +267,7 @@ async def _private(server: "VoiceServer", proxy: FaultProxy, count: int, seed: i
             for said in (text, QUESTIONS[0], QUESTIONS[1]):
                 await _begin_to_answer(client, listener, said)
             progress("private")
-    sent = _plain(proxy.sent[began:].decode("utf-8", "replace"))
-    return sum(_plain(text) in sent for text in cases), len(cases)
+    return len(found_in(cases, bytes(proxy.sent[began:]))), len(cases)
 
 
 async def _begin_to_answer(client: VoiceClient, listener: Listener, text: str) -> None:
@@ -279,10 +279,6 @@ async def _begin_to_answer(client: VoiceClient, listener: Listener, text: str) -
         if listener.first_audible_s is not None:
             break
     await asyncio.sleep(0.3)
-
-
-def _plain(text: str) -> str:
-    return " ".join("".join(char if char.isalnum() else " " for char in text.casefold()).split())
 
 
 def result(outcomes: Sequence[Outcome], proxy: FaultProxy, recovered: Mapping[str, Any]) -> dict[str, Any]:
