@@ -5,6 +5,7 @@ defaults below. An unknown key, a wrong type or a value out of range names its p
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -232,6 +233,8 @@ class ServerConfig(Section, frozen=True):
     port: int = 8765
     token: str = ""
     """Clients must present it (``Authorization: Bearer`` or ``?token=``). Needed when listening beyond loopback."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages from elsewhere that may connect, as "https://app.example". The server's own page always may."""
     max_sessions: int = 8
     max_message_kib: int = 256
     """A larger message closes the connection."""
@@ -242,6 +245,11 @@ class ServerConfig(Section, frozen=True):
 
     def __post_init__(self) -> None:
         _require(0 <= self.port <= 65_535, "port must be 0 to 65535")
+        for origin in self.allowed_origins:
+            _require(
+                re.fullmatch(r"https?://[^\s/?#@]+", origin) is not None,
+                f"allowed_origins: {origin!r} is not an origin; write scheme, host and port alone, as https://app.example:8443",
+            )
         _require(1 <= self.max_sessions <= 1024, "max_sessions must be 1 to 1024")
         _require(1 <= self.max_message_kib <= 16_384, "max_message_kib must be 1 to 16384")
         _require(0.5 <= self.slow_client_s <= 60, "slow_client_s must be 0.5 to 60")

@@ -43,6 +43,7 @@ async def _serve(config: Config, *, check: bool) -> None:
             out.print(
                 f"\n[bold]voice listens at {server.url}[/]"
                 f"{' (with a token)' if token else ''} for up to {config.server.max_sessions} conversations\n"
+                f"  open   {server.page_url} in a browser, and talk\n"
                 f"  talk   voice{token} ask recording.wav --url {server.url}\n"
                 f"  type   voice{token} chat --url {server.url}\n"
                 f"  look   curl {server.url.replace('ws:', 'http:')}/health\n"

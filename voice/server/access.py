@@ -32,28 +32,58 @@ def check_listening(config: ServerConfig) -> None:
 
 
 def check_client(config: ServerConfig, headers: Mapping[str, str], query: Mapping[str, str]) -> Refusal | None:
-    """Whether this client may open a conversation.
+    """Whether this client may open a conversation: a browser's page must come from here, and everyone needs the token, if any.
 
-    With a token, the token decides. Without one only programs of this machine can reach the server, and the origin is checked
-    so that a web page from elsewhere cannot use the user's browser as its way in.
+    Only browsers send an origin; without the check a web page from elsewhere could use the user's browser as its way in.
     """
-    if config.token:
-        offered = headers.get("Authorization", "").removeprefix("Bearer ").strip() or query.get("token", "")
-        if hmac.compare_digest(offered.encode("utf-8", "surrogateescape"), config.token.encode()):
-            return None
-        return Refusal(
-            401, "This server needs its token: send 'Authorization: Bearer TOKEN' or add ?token=TOKEN to the address."
-        )
     origin = headers.get("Origin")
-    if origin is None:
+    if origin is not None and not _may_connect(config, origin, headers.get("Host", "")):
+        return Refusal(403, "Pages of other sites may not connect; list this page's origin in server.allowed_origins.")
+    if not config.token:
         return None
+    offered = headers.get("Authorization", "").removeprefix("Bearer ").strip() or query.get("token", "")
+    if hmac.compare_digest(offered.encode("utf-8", "surrogateescape"), config.token.encode()):
+        return None
+    return Refusal(401, "This server needs its token: send 'Authorization: Bearer TOKEN' or add ?token=TOKEN to the address.")
+
+
+def check_host(config: ServerConfig, headers: Mapping[str, str]) -> Refusal | None:
+    """Whether the page may be served under the name that the browser knows this server by.
+
+    Without a token a name is trusted that is loopback or configured: any other may have been pointed here by its owner (DNS
+    rebinding), whose page would then share this server's origin.
+    """
+    host = headers.get("Host", "")
+    if config.token or is_loopback(_host_name(host)) or host in {urlsplit(known).netloc for known in config.allowed_origins}:
+        return None
+    return Refusal(
+        421,
+        f"This server is not known as {host[:100]!r}; open http://127.0.0.1:{config.port}/, or list it in server.allowed_origins.",
+    )
+
+
+def _may_connect(config: ServerConfig, origin: str, host: str) -> bool:
+    if origin in config.allowed_origins:
+        return True
     try:
-        host = urlsplit(origin).hostname
+        parts = urlsplit(origin)
+        name = parts.hostname
     except ValueError:
-        host = None
-    if host is not None and is_loopback(host):
-        return None
-    return Refusal(403, "Pages of other sites may not connect; set server.token and present it to allow them.")
+        return False
+    if parts.scheme not in {"http", "https"} or not name:
+        return False
+    if is_loopback(name) and is_loopback(_host_name(host)):
+        return True  # this machine's own pages, on whichever port
+    same = parts.netloc == host or (parts.port is None and host in {f"{name}:80", f"{name}:443"})
+    return same and check_host(config, {"Host": host}) is None
+
+
+def _host_name(host: str) -> str:
+    """The name in a ``Host`` header, without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:

@@ -3,12 +3,11 @@
 Strategy: three tasks share a connection. The conversation runs; the reader feeds it; the writer sends its events. Whichever
 ends first ends the other two: the reader because the client left, the writer because the client takes nothing, the
 conversation because it failed. What the bytes mean is decided in :mod:`voice.server.pcm`, who may connect in
-:mod:`voice.server.access`.
+:mod:`voice.server.access`, what plain HTTP gets in :mod:`voice.server.pages`.
 """
 
 import asyncio
 import errno
-import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +18,7 @@ from typing import Protocol, Self
 from websockets.asyncio.server import Server as _Server
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as _serve
-from websockets.datastructures import Headers
+from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -29,12 +28,13 @@ from voice.config import ServerConfig
 from voice.errors import ConfigError, ProtocolError, VoiceError
 from voice.events import Event
 from voice.server import messages as m
-from voice.server import pcm
-from voice.server.access import check_client, check_listening, query_of
+from voice.server import pages, pcm
+from voice.server.access import check_client, check_host, check_listening, query_of
 from voice.stages import Samples
 
-PATHS = ("/", "/ws")
-"""Where a WebSocket may connect."""
+SOCKET_PATH = "/ws"
+PATHS = ("/", SOCKET_PATH)
+"""Where a WebSocket may connect; plain HTTP gets the web page at the first."""
 
 _PING_EVERY_S = 10.0
 _PONG_WITHIN_S = 10.0
@@ -92,6 +92,7 @@ class VoiceServer:
 
     def __init__(self, config: ServerConfig, *, clock: Clock | None = None) -> None:
         check_listening(config)
+        pages.load()
         self._config = config
         self._clock = clock or MonotonicClock()
         self._open: Callable[[], Conversation] | None = None
@@ -109,6 +110,11 @@ class VoiceServer:
         """The address for a client on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self._config.host, self._config.host)  # noqa: S104
         return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def page_url(self) -> str:
+        """The address of the web page, for a browser on this machine."""
+        return self.url.replace("ws:", "http:", 1) + "/"
 
     def open_with(self, open_conversation: Callable[[], Conversation]) -> None:
         """From now on, open a conversation for each connection. The callable may raise any :class:`VoiceError`."""
@@ -149,44 +155,55 @@ class VoiceServer:
     # --- before the handshake ----------------------------------------------------------------------------------------------
 
     def _respond(self, _: ServerConnection, request: Request) -> Response | None:
+        try:
+            response = self._answer(request)
+        except MultipleValuesError as error:
+            return pages.text(HTTPStatus.BAD_REQUEST, f"The header {str(error)[:100]} is there more than once.")
+        return pages.without_body(response) if response is not None and request.method == "HEAD" else response
+
+    def _answer(self, request: Request) -> Response | None:
+        """The HTTP answer to a request; ``None`` lets the WebSocket open."""
         path = request.path.partition("?")[0]
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            return self._page(path)
+        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        if not upgrade and request.method not in {"GET", "HEAD"}:
+            return pages.text(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.", {"Allow": "GET, HEAD"})
+        if not upgrade and path != SOCKET_PATH:
+            return self._page(path, request)
         if path not in PATHS:
-            return _text(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}; connect to one of {', '.join(PATHS)}.")
+            return pages.text(HTTPStatus.NOT_FOUND, f"There is nothing at {path[:100]}; connect to one of {', '.join(PATHS)}.")
+        return self._refused(request) or (None if upgrade else _not_a_page())
+
+    def _refused(self, request: Request) -> Response | None:
+        """Why no conversation can be opened for this request."""
         query = query_of(request.path)
         if refusal := check_client(self._config, request.headers, query):
-            return _text(HTTPStatus(refusal.status), refusal.why)
+            return pages.text(HTTPStatus(refusal.status), refusal.why)
         try:
             pcm.parse_rate(query.get("rate"))
         except ProtocolError as error:
-            return _text(HTTPStatus.BAD_REQUEST, str(error))
+            return pages.text(HTTPStatus.BAD_REQUEST, str(error))
         if self._open is None:
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, "The models are still loading; try again in a few seconds.")
+            return pages.text(HTTPStatus.SERVICE_UNAVAILABLE, "The models are still loading; try again in a few seconds.")
         if self._sessions >= self._config.max_sessions:
-            return _text(HTTPStatus.SERVICE_UNAVAILABLE, self._full())
+            return pages.text(HTTPStatus.SERVICE_UNAVAILABLE, self._full())
         return None
 
-    def _page(self, path: str) -> Response:
+    def _page(self, path: str, request: Request) -> Response:
         if path == "/health":
-            state = {
-                "ready": self._open is not None,
-                "sessions": self._sessions,
-                "max_sessions": self._config.max_sessions,
-                "version": __version__,
-                "protocol": m.PROTOCOL_VERSION,
-            }
-            return _response(HTTPStatus.OK, json.dumps(state) + "\n", "application/json")
-        if path == "/":
-            return _text(
-                HTTPStatus.OK,
-                f"voice {__version__}: a WebSocket server for spoken conversations.\n\n"
-                f"Talk to it:   voice ask recording.wav --url {self.url}\n"
-                f"Type to it:   voice chat --url {self.url}\n"
-                "Its state:    GET /health\n"
-                "Its protocol: binary 16-bit PCM both ways, JSON beside it; see docs/protocol.md.",
+            return pages.data(
+                {
+                    "ready": self._open is not None,
+                    "sessions": self._sessions,
+                    "max_sessions": self._config.max_sessions,
+                    "version": __version__,
+                    "protocol": m.PROTOCOL_VERSION,
+                }
             )
-        return _text(HTTPStatus.NOT_FOUND, "There are only / and /health here.")
+        if refusal := check_host(self._config, request.headers):
+            return pages.text(HTTPStatus(refusal.status), refusal.why)
+        return pages.page(path) or pages.text(
+            HTTPStatus.NOT_FOUND, f"Here are a web page at /, the server's state at /health, and a WebSocket at {SOCKET_PATH}."
+        )
 
     def _full(self) -> str:
         return f"All {self._config.max_sessions} conversations are taken; try again later."
@@ -336,17 +353,8 @@ def _cannot_listen(config: ServerConfig, error: OSError) -> str:
     return f"cannot listen on {where} ({error.strerror or error}); check server.host and server.port"
 
 
-def _text(status: HTTPStatus, text: str) -> Response:
-    return _response(status, text + "\n", "text/plain; charset=utf-8")
-
-
-def _response(status: HTTPStatus, text: str, content_type: str) -> Response:
-    body = text.encode()
-    headers = Headers(
-        {"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close", "Cache-Control": "no-store"}
+def _not_a_page() -> Response:
+    sentence = (
+        "This is the address of a WebSocket, not of a page: connect with ws:// (docs/protocol.md), or open / in a browser."
     )
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = "3"
-    return Response(status.value, status.phrase, headers, body)
+    return pages.text(HTTPStatus.UPGRADE_REQUIRED, sentence, {"Upgrade": "websocket"})

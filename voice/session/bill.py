@@ -41,6 +41,16 @@ def bill(
     )
 
 
+def spent(entry: Entry, currency: str) -> dict[str, str | float]:
+    """What the turn cost here and elsewhere, for the trace: in whole units of the currency."""
+    return {
+        "currency": currency,
+        "edge": round(entry.cost_edge / 1e6, 9),
+        "cloud": round(entry.cost_cloud / 1e6, 9),
+        "all_cloud": round(entry.cost_all_cloud / 1e6, 9),
+    }
+
+
 def used(account: Account) -> tuple[Usage, bool]:
     """What the cloud counted, and whether it counted every request; the others are estimated."""
     known = account.usage or Usage()

@@ -19,14 +19,14 @@ from voice.budget import Deadline, pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
-from voice.cost.ledger import Ledger
+from voice.cost.ledger import Entry, Ledger
 from voice.cost.prices import Prices
 from voice.engines import Engines
 from voice.errors import AsrError, Overloaded, VoiceError
 from voice.pipeline import Attempt
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
-from voice.session.bill import bill
+from voice.session.bill import bill, spent
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
@@ -507,7 +507,10 @@ class Conversation:
             self._ear.tracker.close()
         heard = turn.heard(self._clock.now_s())
         if turn.committed and turn.said:
-            self._charge(turn)
+            entry = self._bill(turn)
+            turn.trace.details["cost"] = spent(entry, self._config.cost.currency)
+            if self._ledger is not None:
+                self._ledger.record(entry)
             withheld = self._placing is not None and self._placing.withholds(turn.tier)
             self._history.add(turn.said, heard, withheld=withheld)
             if self._placing is not None:
@@ -523,16 +526,13 @@ class Conversation:
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
 
-    def _charge(self, turn: Turn) -> None:
-        if self._ledger is not None:
-            now_s = self._clock.now_s()
-            seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
-            prices = Prices.of(self._config.cloud, self._config.cost)
-            at_s = now_s + self._wall_offset_s
-            history = self._history.messages()
-            self._ledger.record(
-                bill(turn, self._name, history, prices=prices, cost=self._config.cost, seconds=seconds, at_s=at_s)
-            )
+    def _bill(self, turn: Turn) -> Entry:
+        now_s = self._clock.now_s()
+        seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
+        prices = Prices.of(self._config.cloud, self._config.cost)
+        at_s = now_s + self._wall_offset_s
+        history = self._history.messages()
+        return bill(turn, self._name, history, prices=prices, cost=self._config.cost, seconds=seconds, at_s=at_s)
 
     def _on_overlap(self, what: Input) -> None:
         if what is Input.INTERRUPTION_CONFIRMED:

@@ -1,0 +1,180 @@
+/** What the page shows: the conversation, the state, the notices. It decides nothing. */
+
+import { make } from "./dom.js";
+import { verdict, budget, waterfall } from "./waterfall.js";
+
+const ENDS = { interrupted: "interrupted", failed: "failed", session_closed: "broken off" };
+
+export class View {
+  constructor(root = document) {
+    const $ = (id) => root.getElementById(id);
+    this.talk = $("talk");
+    this.typeForm = $("type-form");
+    this.text = $("text");
+    this.tokenForm = $("token-form");
+    this.token = $("token");
+    this.connection = $("connection");
+    this.activity = $("activity");
+    this.alert = $("alert");
+    this.log = $("log");
+    this.partial = $("partial");
+    this.welcome = $("welcome");
+    this.conversation = $("conversation");
+    this.turns = new Map();
+  }
+
+  // --- state -----------------------------------------------------------------------------------------------------------
+
+  showConnection(state, words) {
+    this.connection.dataset.state = state;
+    this.connection.textContent = words;
+  }
+
+  showActivity(words, kind = "") {
+    this.activity.textContent = words;
+    this.talk.dataset.activity = kind;
+  }
+
+  showListening(on) {
+    this.talk.setAttribute("aria-pressed", String(on));
+  }
+
+  showLevel(level) {
+    this.talk.style.setProperty("--level", Math.min(1, Math.sqrt(level)).toFixed(2));
+  }
+
+  /** Something that needs a person; "" takes it away. */
+  warn(sentence, action = null) {
+    if (sentence === this.alert.dataset.sentence) return;
+    this.alert.dataset.sentence = sentence;
+    this.alert.replaceChildren();
+    if (!sentence) return;
+    const line = make("p", { class: "warning" }, sentence);
+    if (action) {
+      const button = make("button", { type: "button", class: "plain" }, action.name);
+      button.addEventListener("click", action.run);
+      line.append(" ", button);
+    }
+    this.alert.append(line);
+  }
+
+  askToken(why) {
+    this.tokenForm.hidden = false;
+    this.warn(why);
+    this.token.value = "";
+    this.token.focus();
+  }
+
+  // --- the conversation ------------------------------------------------------------------------------------------------
+
+  /** A line between the turns. */
+  note(sentence) {
+    this.#append(make("li", { class: "notice" }, sentence));
+  }
+
+  /** Turns are numbered from 1 again. */
+  beginConversation() {
+    this.turns.clear();
+    this.showPartial("", 0);
+  }
+
+  showPartial(text, stable) {
+    this.partial.hidden = !text;
+    this.partial.replaceChildren(text.slice(0, stable), make("span", { class: "unsure" }, text.slice(stable)));
+    if (text) this.#follow();
+  }
+
+  showUser(turn, text) {
+    this.showPartial("", 0);
+    this.#turn(turn).user.textContent = text;
+    this.#follow();
+  }
+
+  showReply(turn, clause) {
+    const { agent } = this.#turn(turn);
+    agent.append(agent.textContent ? ` ${clause}` : clause);
+    this.#follow();
+  }
+
+  /** The reply was taken back: nothing of it counts. */
+  voidReply(turn) {
+    this.#turn(turn).agent.replaceChildren();
+  }
+
+  /** Only so much of the reply was heard; the rest is struck. */
+  showHeard(turn, heard) {
+    const { agent } = this.#turn(turn);
+    const whole = agent.textContent;
+    if (!whole.startsWith(heard) || whole === heard) return;
+    agent.replaceChildren(heard, make("s", {}, make("span", { class: "unseen" }, " not heard: "), whole.slice(heard.length)));
+  }
+
+  endTurn(turn, reason) {
+    if (reason === "nothing_said") {
+      this.showPartial("", 0);
+      this.turns.get(turn)?.item.remove();
+    } else if (ENDS[reason]) {
+      this.#turn(turn).badges.append(badge(ENDS[reason], "plain"));
+    }
+  }
+
+  /** The badges and the waterfall of a turn that is over. */
+  showRecord(turn, record) {
+    const shown = this.turns.get(turn);
+    if (!shown || !(shown.user.textContent || shown.agent.textContent)) return;
+    shown.badges.prepend(...badges(record));
+    const table = waterfall(record);
+    if (!table) return;
+    for (const details of this.log.querySelectorAll("details[open]")) details.open = false;
+    const details = make("details", { "aria-live": "off", open: "" }, make("summary", {}, "Where the time went"), table);
+    shown.item.append(details);
+    this.#follow();
+  }
+
+  #turn(number) {
+    if (!this.turns.has(number)) {
+      const user = make("p", { class: "user" });
+      const agent = make("p", { class: "agent" });
+      const list = make("p", { class: "badges" });
+      const said = (who) => make("span", { class: "unseen" }, who);
+      const item = make("li", { class: "turn" }, said("You: "), user, said("Reply: "), agent, list);
+      this.turns.set(number, { item, user, agent, badges: list });
+      this.#append(item);
+    }
+    return this.turns.get(number);
+  }
+
+  #append(item) {
+    this.welcome.hidden = true;
+    this.log.append(item);
+    this.#follow();
+  }
+
+  #follow() {
+    this.conversation.scrollTop = this.conversation.scrollHeight;
+  }
+}
+
+function badges(record) {
+  const list = [];
+  if (record.skill) list.push(badge(`skill: ${record.skill}`, "skill"));
+  else if (record.tier === "cloud") list.push(badge("cloud", "cloud"));
+  else list.push(badge("edge", "edge"));
+  if (record.cloud?.fallback) list.push(badge(`the edge stepped in: ${record.cloud.fallback.replaceAll("_", " ")}`, "late"));
+  if (record.ttfa_ms != null) {
+    const promised = budget(record);
+    list.push(badge(verdict(record), promised == null ? "plain" : record.ttfa_ms <= promised ? "good" : "late"));
+  }
+  if (record.cost) list.push(badge(price(record.cost), "plain"));
+  return list;
+}
+
+function price({ currency, edge, cloud }) {
+  const amount = edge + cloud;
+  const digits = amount.toLocaleString("en", { maximumSignificantDigits: 2, maximumFractionDigits: 9 });
+  return amount ? `about ${digits} ${currency}` : "no cost";
+}
+
+function badge(words, kind) {
+  return make("span", { class: `badge ${kind}` }, words);
+}
