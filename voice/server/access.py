@@ -58,7 +58,7 @@ def check_host(config: ServerConfig, headers: Mapping[str, str]) -> Refusal | No
         return None
     return Refusal(
         421,
-        f"This server is not known as {host[:100]!r}; open http://127.0.0.1:{config.port}/, or list it in server.allowed_origins.",
+        f"This server is not known as {host[:100]!r}; open it as 127.0.0.1, or list that origin in server.allowed_origins.",
     )
 
 

@@ -1,0 +1,137 @@
+"""A real headless Chromium at the server's page, with a recording as its microphone and a tap on what it plays."""
+
+import base64
+import hashlib
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from voice.stages import SAMPLE_RATE_HZ, Samples
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page, Route
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_QUIET = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
+    "--disable-dev-shm-usage --no-first-run --autoplay-policy=user-gesture-required"
+).split()
+
+_TAP = """
+const connect = AudioNode.prototype.connect;
+window.heard = { pieces: [], rate: 0 };
+AudioNode.prototype.connect = function (to, ...more) {
+  const result = connect.call(this, to, ...more);
+  if (to instanceof AudioDestinationNode) {
+    this.context.audioWorklet.addModule("/web/tap.js").then(() => {
+      const tap = new AudioWorkletNode(this.context, "tap", { channelCount: 1, channelCountMode: "explicit" });
+      tap.port.onmessage = ({ data }) => window.heard.pieces.push(data);
+      window.heard.rate = this.context.sampleRate;
+      connect.call(this, tap);
+      connect.call(tap, to);  // silent
+    });
+  }
+  return result;
+};
+window.heardSoFar = () => {
+  const bytes = new Uint8Array(window.heard.pieces.length * 2048 * 2);
+  window.heard.pieces.forEach((piece, number) => bytes.set(new Uint8Array(piece.buffer), number * 4096));
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return [window.heard.rate, btoa(text)];
+};
+"""
+_TAP_WORKLET = """
+class Tap extends AudioWorkletProcessor {
+  constructor() { super(); this.piece = new Int16Array(2048); this.at = 0; }
+  process([[channel]]) {
+    if (!channel) return true;
+    for (const sample of channel) {
+      this.piece[this.at++] = Math.round(Math.max(-1, Math.min(1, sample)) * 32767);
+      if (this.at === 2048) { this.port.postMessage(this.piece); this.piece = new Int16Array(2048); this.at = 0; }
+    }
+    return true;
+  }
+}
+registerProcessor("tap", Tap);
+"""
+
+
+def chromium() -> str:
+    """Where Chromium is; skips the test that asks when it or playwright is missing."""
+    pytest.importorskip("playwright", reason="playwright is not installed: scripts/test installs it, or pip install playwright")
+    for name in _NAMES:
+        if (path := shutil.which(name)) is not None:
+            return path
+    pytest.skip("there is no Chromium on this machine: sudo apt install chromium, or put one on the PATH")
+
+
+@asynccontextmanager
+async def page_at(
+    url: str, *, microphone: Path | None = None, flags: Iterable[str] = (), **context_options: Any
+) -> "AsyncIterator[Page]":
+    """A page, opened at ``url``. ``microphone`` is a WAV that is spoken once when the page opens its microphone.
+
+    What the page's scripts log as an error, or throw, fails the test.
+    """
+    executable = chromium()
+    from playwright.async_api import async_playwright
+
+    microphone_flags = (
+        []
+        if microphone is None
+        else [
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={microphone}%noloop",
+        ]
+    )
+    troubles: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=[*_QUIET, *microphone_flags, *flags], timeout=60_000
+        )
+        try:
+            context = await browser.new_context(**context_options)
+            page = await context.new_page()
+            page.set_default_timeout(20_000)
+            page.on("pageerror", lambda error: troubles.append(str(error)))
+            await page.add_init_script(_TAP)
+            await page.route("**/web/tap.js", _serve_tap)
+            await page.goto(url)
+            yield page
+            await context.close()
+        finally:
+            await browser.close()
+    assert troubles == []
+
+
+async def _serve_tap(route: "Route") -> None:
+    await route.fulfill(content_type="text/javascript", body=_TAP_WORKLET)
+
+
+async def heard(page: "Page") -> Samples:
+    """What the page has sent to the loudspeaker so far, silences included, at 16 kHz."""
+    from voice.audio.resample import resample
+
+    rate_hz, text = await page.evaluate("window.heardSoFar()")
+    pcm = np.frombuffer(base64.b64decode(text), "<i2").astype(np.float32) / 32768
+    return resample(pcm, int(rate_hz), SAMPLE_RATE_HZ) if pcm.size else pcm
+
+
+async def violations(page: "Page") -> list[str]:
+    """What axe-core finds wrong with the page as it stands, by the rules of WCAG 2.0 and 2.1, levels A and AA."""
+    source = AXE.read_bytes()
+    assert hashlib.sha256(source).hexdigest() == AXE_SHA256
+    await page.evaluate(f"{{ const define = undefined; {source.decode()} }}; undefined")
+    found = await page.evaluate(
+        "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })"
+    )
+    return [f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']]}" for one in found["violations"]]
