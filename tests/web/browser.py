@@ -14,7 +14,7 @@ import pytest
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page, Route
+    from playwright.async_api import Page
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
@@ -48,7 +48,7 @@ window.heardSoFar = () => {
   return [window.heard.rate, btoa(text)];
 };
 """
-_TAP_WORKLET = """
+TAP_WORKLET = b"""
 class Tap extends AudioWorkletProcessor {
   constructor() { super(); this.piece = new Int16Array(2048); this.at = 0; }
   process([[channel]]) {
@@ -104,17 +104,12 @@ async def page_at(
             page.set_default_timeout(20_000)
             page.on("pageerror", lambda error: troubles.append(str(error)))
             await page.add_init_script(_TAP)
-            await page.route("**/web/tap.js", _serve_tap)
             await page.goto(url)
             yield page
             await context.close()
         finally:
             await browser.close()
     assert troubles == []
-
-
-async def _serve_tap(route: "Route") -> None:
-    await route.fulfill(content_type="text/javascript", body=_TAP_WORKLET)
 
 
 async def heard(page: "Page") -> Samples:
@@ -131,7 +126,5 @@ async def violations(page: "Page") -> list[str]:
     source = AXE.read_bytes()
     assert hashlib.sha256(source).hexdigest() == AXE_SHA256
     await page.evaluate(f"{{ const define = undefined; {source.decode()} }}; undefined")
-    found = await page.evaluate(
-        "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })"
-    )
+    found = await page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })")
     return [f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes']]}" for one in found["violations"]]

@@ -1,0 +1,338 @@
+"""The page in a real Chromium: with the real models for what it is for, and with a scripted conversation for what goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.fakes.conversation import House
+from tests.web.browser import TAP_WORKLET, heard, page_at, violations
+from voice import events as out
+from voice.audio.files import read_audio
+from voice.config import Config, ServerConfig
+from voice.engines import Engines
+from voice.models import locate
+from voice.server import pages
+from voice.server.websocket import VoiceServer
+from voice.session import Conversation
+from voice.stages import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+@pytest.fixture(autouse=True)
+def _tap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tap's worklet is served beside the page's own: a script from elsewhere is not allowed there."""
+    pages.load()
+    monkeypatch.setitem(pages._table(), "/web/tap.js", pages._File(TAP_WORKLET, "text/javascript"))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """“It was the best of times, it was the worst of times”: what the microphone hears, and then a minute of silence."""
+    speech = read_audio(locate("samples").parent / "two_cities.wav")[: int(4.5 * SAMPLE_RATE_HZ)]
+    path = tmp_path / "microphone.wav"
+    soundfile.write(path, np.concatenate([speech, np.zeros(60 * SAMPLE_RATE_HZ, np.float32)]), SAMPLE_RATE_HZ, subtype="PCM_16")
+    return path
+
+
+@asynccontextmanager
+async def visited(
+    house: House | None = None, *, settings: dict[str, Any] | None = None, host: str = "127.0.0.1", **options: Any
+) -> "AsyncIterator[tuple[Page, House]]":
+    """A page in front of a server whose conversations are scripted."""
+    house = house or House()
+    async with VoiceServer(ServerConfig(port=0, **(settings or {}))) as server:
+        server.open_with(house)
+        async with page_at(server.page_url.replace("127.0.0.1", host), **options) as page:
+            yield page, house
+
+
+async def until(true: Callable[[], Coroutine[Any, Any, bool]], within_s: float = 10.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not await true():
+            await asyncio.sleep(0.02)
+
+
+async def shown(page: "Page", text: str) -> None:
+    await page.get_by_text(text).first.wait_for()
+
+
+async def type_in(page: "Page", text: str) -> None:
+    await page.get_by_label("Type instead").fill(text)
+    await page.keyboard.press("Enter")
+
+
+# --- what it is for ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real
+async def test_talk_to_it_and_hear_it_answer(recording: Path) -> None:
+    engines = await asyncio.to_thread(Engines.load, Config())
+    try:
+        async with VoiceServer(ServerConfig(port=0)) as server:
+            server.open_with(lambda: Conversation(engines, Config()))
+            async with page_at(server.page_url, microphone=recording) as page:
+                await _talk(page, engines)
+    finally:
+        await engines.aclose()
+
+
+async def _talk(page: "Page", engines: Engines) -> None:
+    await page.keyboard.press("Tab")  # the conversation
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Space")
+    await page.wait_for_function("document.querySelector('#partial').textContent.includes('best')")
+    await page.locator("table.waterfall").wait_for(timeout=60_000)
+    assert "best of times" in (await page.locator(".user").first.inner_text()).lower()
+    reply = await page.locator(".agent").first.inner_text()
+    assert reply
+
+    await until(lambda: _said_all(page))
+    audio = await heard(page)
+    loud = np.flatnonzero(np.abs(audio) > 0.02)
+    assert loud.size > SAMPLE_RATE_HZ / 10
+    spoken = audio[max(0, loud[0] - 1600) : loud[-1] + 1600]
+    words = (await engines.recognizer.transcribe(spoken)).text.lower()
+    expected = {word.strip(".,!?") for word in reply.lower().split()}
+    assert len(expected & {word.strip(".,!?") for word in words.split()}) >= len(expected) / 2, (reply, words)
+
+    stages = [await row.inner_text() for row in await page.locator("table.waterfall tbody th").all()]
+    assert {"You speak", "Recognition", "First token", "Synthesis", "Reply"} <= set(stages)
+    assert await page.locator("table.waterfall .tick.promised").inner_text() == "300 ms"
+    badges = await page.locator(".badge").all_inner_texts()
+    assert badges[0] == "edge"
+    assert "of 300" in badges[1] or "300" in badges[1]
+    assert "USD" in badges[2]
+    assert await violations(page) == []
+
+
+async def _said_all(page: "Page") -> bool:
+    return await page.evaluate("document.documentElement.dataset.playing") == "false"
+
+
+# --- what comes out of the loudspeaker ----------------------------------------------------------------------------------------
+
+
+async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> None:
+    seconds = 3.0
+    tone = (0.3 * np.sin(2 * np.pi * 400 * np.arange(int(seconds * 24000)) / 24000)).astype(np.float32)
+    async with visited() as (page, house):
+        await type_in(page, "hello")
+        await page.locator("table.waterfall").wait_for()
+        conversation = house.conversations[0]
+        before = (await heard(page)).size
+        conversation.emit(out.ReplyText(2, "A long tone."))
+        for at in range(0, 24000, 960):  # 40 ms each, much faster than real time
+            conversation.emit(out.ReplyAudio(2, tone[at : at + 960], 24000))
+        await asyncio.sleep(1.5)
+        first = (await heard(page))[before:]
+        loud = np.abs(first) > 0.02
+        begin, end = np.flatnonzero(loud)[[0, -1]]
+        assert (end - begin) / SAMPLE_RATE_HZ == pytest.approx(1.0, abs=0.02)
+        frames = np.abs(first[begin : end - 200])
+        assert frames[: frames.size // 160 * 160].reshape(-1, 160).max(axis=1).min() > 0.25  # no gap of 10 ms
+
+        for at in range(24000, tone.size, 960):
+            conversation.emit(out.ReplyAudio(2, tone[at : at + 960], 24000))
+        await until(lambda: _is_playing(page))
+        conversation.emit(out.AudioCleared(2, "A long"))
+        await asyncio.sleep(1.5)
+        rest = (await heard(page))[before + begin + SAMPLE_RATE_HZ + 1600 :]
+        assert np.count_nonzero(np.abs(rest) > 0.02) < 0.6 * SAMPLE_RATE_HZ  # of 2 s that were on their way
+        assert np.abs(np.diff(rest)).max() < 0.1  # faded, no click
+        await shown(page, "not heard:")
+        assert (await page.locator(".agent s").inner_text()).endswith("tone.")
+        assert all(turn == 2 and 0 <= ms <= 3000 for turn, ms in conversation.reports)
+        assert conversation.reports
+
+
+async def _is_playing(page: "Page") -> bool:
+    return await page.evaluate("document.documentElement.dataset.playing") == "true"
+
+
+@pytest.mark.parametrize(
+    "rates", [(48000, 24000), (44100, 24000), (24000, 48000), (24000, 44100), (24000, 24000), (96000, 24000)]
+)
+async def test_resampling_is_clean(rates: tuple[int, int]) -> None:
+    from_hz, to_hz = rates
+    async with visited() as (page, _):
+        got = await page.evaluate(
+            """async ([from, to]) => {
+                 const { Resampler } = await import("/web/resample.js");
+                 const run = (frequency) => {
+                   const resampler = new Resampler(from, to), made = [];
+                   for (let at = 0; at < from; at += 128) {
+                     const piece = Float32Array.from({ length: 128 }, (_, i) => Math.sin((2 * Math.PI * frequency * (at + i)) / from));
+                     made.push(...resampler.push(piece));
+                   }
+                   return made;
+                 };
+                 return [run(1000), run(from > to ? 14000 : 1000)];
+               }""",
+            [from_hz, to_hz],
+        )
+    tone = np.array(got[0])
+    assert tone.size == pytest.approx(to_hz, abs=200)
+    wanted = np.sin(2 * np.pi * 1000 * np.arange(tone.size) / to_hz)
+    error = (tone - wanted)[100:-100]
+    assert 10 * np.log10(np.mean(error**2) / 0.5) < -60
+    if from_hz > to_hz:  # a tone above the new band must not fold into it
+        assert np.abs(np.array(got[1])[200:-200]).max() < 0.003
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_microphone_is_refused_and_typing_still_works() -> None:
+    async with visited(flags=["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"]) as (page, _):
+        await page.get_by_role("button", name="Talk").click()
+        await shown(page, "The microphone was refused.")
+        assert await page.get_by_role("button", name="Talk").get_attribute("aria-pressed") == "false"
+        assert await violations(page) == []
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+
+
+async def test_there_is_no_microphone() -> None:
+    async with visited() as (page, _):
+        await page.get_by_role("button", name="Talk").click()
+        await shown(page, "No microphone was found.")
+
+
+async def test_the_page_is_not_from_a_secure_place() -> None:
+    async with visited(
+        settings={"token": "sesame"}, flags=["--host-resolver-rules=MAP house.example 127.0.0.1"], host="house.example"
+    ) as (page, _):
+        await shown(page, "Browsers open microphone and loudspeaker only for https pages")
+        await type_in(page, "hello")
+        await page.get_by_label("This server asks for its token").fill("sesame")
+        await page.keyboard.press("Enter")
+        await shown(page, "You said hello.")
+
+
+async def test_the_token_is_asked_for_and_kept_for_this_tab() -> None:
+    async with visited(settings={"token": "sesame"}, flags=FAKE_MICROPHONE) as (page, house):
+        await page.get_by_role("button", name="Talk").click()
+        box = page.get_by_label("This server asks for its token")
+        await box.wait_for()
+        await page.wait_for_function("document.activeElement.id === 'token'")
+        assert await violations(page) == []
+        await box.fill("wrong")
+        await page.keyboard.press("Enter")
+        await shown(page, "That token was not accepted.")
+        await box.fill("sesame")
+        await page.keyboard.press("Enter")
+        await page.get_by_text("connected", exact=True).wait_for()
+        assert not await box.is_visible()
+        await page.reload()
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        assert len(house.conversations) == 2
+        assert "sesame" not in page.url
+
+
+async def test_the_server_goes_and_comes_back() -> None:
+    async with VoiceServer(ServerConfig(port=0)) as server:
+        server.open_with(House())
+        async with page_at(server.page_url) as page:
+            await type_in(page, "hello")
+            await shown(page, "You said hello.")
+            await server.__aexit__(None, None, None)
+            await shown(page, "the server is shutting down")
+            await shown(page, "The server does not answer.")
+            assert await violations(page) == []
+            async with VoiceServer(ServerConfig(port=server.port)) as again:
+                again.open_with(House())
+                await page.get_by_role("button", name="Try now").click()
+                await shown(page, "A new conversation")
+                assert await page.locator("#alert").inner_text() == ""
+                await type_in(page, "again")
+                await shown(page, "You said again.")
+
+
+async def test_all_places_are_taken() -> None:
+    async with visited(settings={"max_sessions": 1}) as (page, _):
+        await type_in(page, "mine")
+        await shown(page, "You said mine.")
+        other = await page.context.new_page()
+        await other.goto(page.url)
+        await type_in(other, "mine too")
+        await shown(other, "All 1 conversations are taken")
+        await page.close()
+        await shown(other, "You said mine too.")
+
+
+async def test_a_notice_and_what_the_edge_did_are_told() -> None:
+    async with visited() as (page, house):
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        conversation = house.conversations[0]
+        conversation.emit(out.Notice("cloud_slow", "The cloud was late; the edge went on. <b>bold</b>"))
+        await shown(page, "The cloud was late; the edge went on. <b>bold</b>")
+        conversation.emit(out.FinalTranscript(2, "And <img src=x onerror=alert(1)>?"))
+        conversation.emit(out.ReplyText(2, "No."))
+        conversation.emit(out.ReplyEnded(2, "completed"))
+        record = {
+            "offsets_ms": {"speech_end": 0.0, "first_audio_sent": 420.0},
+            "marks": {"speech_end": 1000.0},
+            "deadline": 1300.0,
+            "ttfa_ms": 420.0,
+            "tier": "cloud",
+            "cloud": {"fallback": "cloud_slow"},
+            "cost": {"currency": "EUR", "edge": 0.00002, "cloud": 0.0001, "all_cloud": 0.0002},
+        }
+        conversation.emit(out.TurnTraced(2, record))
+        await shown(page, "420 ms, 120 over 300")
+        badges = await page.locator(".turn").nth(1).locator(".badge").all_inner_texts()
+        assert badges == ["cloud", "the edge stepped in: cloud slow", "420 ms, 120 over 300", "about 0.00012 EUR"]
+        assert await page.locator("img, b").count() == 0
+
+
+# --- for everybody ------------------------------------------------------------------------------------------------------------
+
+
+async def test_by_keyboard_alone() -> None:
+    async with visited(flags=FAKE_MICROPHONE) as (page, house):
+        order = []
+        for _ in range(4):
+            await page.keyboard.press("Tab")
+            order.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+        assert order == ["conversation", "talk", "text", "Send"]
+        await page.keyboard.press("Shift+Tab")
+        await page.keyboard.press("Shift+Tab")
+        outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+        assert float(outline.removesuffix("px")) >= 2
+        await page.keyboard.press("Enter")
+        await page.wait_for_function("document.querySelector('#talk').getAttribute('aria-pressed') === 'true'")
+        await until(lambda: _has_heard(house))
+        await page.wait_for_function("document.activeElement.id === 'talk'")
+        await page.keyboard.press("Space")
+        await page.wait_for_function("document.querySelector('#talk').getAttribute('aria-pressed') === 'false'")
+        await shown(page, "microphone off")
+
+
+async def _has_heard(house: House) -> bool:
+    return bool(house.conversations) and len(house.conversations[0].heard) > 10
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(scheme: str) -> None:
+    async with visited(color_scheme=scheme, viewport={"width": 360, "height": 640}, reduced_motion="reduce") as (page, house):
+        assert await violations(page) == []
+        await type_in(page, "hello")
+        await page.locator("table.waterfall").wait_for()
+        house.conversations[0].emit(out.Notice("late", "Something a person may want to know."))
+        house.conversations[0].emit(out.PartialTranscript(2, "what is the time in", 8))
+        await shown(page, "Something a person")
+        await page.locator("#partial").wait_for()
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
