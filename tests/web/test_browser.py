@@ -1,4 +1,4 @@
-"""The page in a real Chromium: with the real models for what it is for, and with a scripted conversation for what goes wrong."""
+"""The page in a real Chromium: with the real models for what it is for, with a scripted conversation for what goes wrong."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -25,6 +25,17 @@ from voice.stages import SAMPLE_RATE_HZ
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
+PLAYING = "document.documentElement.dataset.playing === 'true'"
+SILENT = "document.documentElement.dataset.playing === 'false'"
+RECORD = {
+    "offsets_ms": {
+        "speech_start": -1500.0, "speech_end": 0.0, "vad_silence": 70.0, "asr_final": 120.0, "route": -100.0,
+        "llm_first_token": 150.0, "first_clause": 200.0, "tts_first_audio": 225.0, "first_audio_sent": 235.0,
+        "last_audio_sent": 900.0,
+    },
+    "stages_ms": {"asr": 90.0, "route": 1.5, "llm_first_token": 30.0, "llm_clause": 50.0, "tts_first_audio": 25.0},
+    "marks": {"speech_end": 1000.0}, "deadline": 1300.0, "ttfa_ms": 235.0, "tier": "edge",
+}  # fmt: skip
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
@@ -62,6 +73,15 @@ async def until(true: Callable[[], Coroutine[Any, Any, bool]], within_s: float =
             await asyncio.sleep(0.02)
 
 
+async def holds(page: "Page", expression: str, within_s: float = 10.0) -> None:
+    """Wait until a JavaScript expression is true. Playwright's own wait needs eval(), which the page's policy forbids."""
+
+    async def true() -> bool:
+        return bool(await page.evaluate(expression))
+
+    await until(true, within_s)
+
+
 async def shown(page: "Page", text: str) -> None:
     await page.get_by_text(text).first.wait_for()
 
@@ -90,13 +110,13 @@ async def _talk(page: "Page", engines: Engines) -> None:
     await page.keyboard.press("Tab")  # the conversation
     await page.keyboard.press("Tab")
     await page.keyboard.press("Space")
-    await page.wait_for_function("document.querySelector('#partial').textContent.includes('best')")
+    await holds(page, "document.querySelector('#partial').textContent.includes('best')")
     await page.locator("table.waterfall").wait_for(timeout=60_000)
     assert "best of times" in (await page.locator(".user").first.inner_text()).lower()
     reply = await page.locator(".agent").first.inner_text()
     assert reply
 
-    await until(lambda: _said_all(page))
+    await holds(page, SILENT)
     audio = await heard(page)
     loud = np.flatnonzero(np.abs(audio) > 0.02)
     assert loud.size > SAMPLE_RATE_HZ / 10
@@ -115,10 +135,6 @@ async def _talk(page: "Page", engines: Engines) -> None:
     assert await violations(page) == []
 
 
-async def _said_all(page: "Page") -> bool:
-    return await page.evaluate("document.documentElement.dataset.playing") == "false"
-
-
 # --- what comes out of the loudspeaker ----------------------------------------------------------------------------------------
 
 
@@ -127,7 +143,8 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
     tone = (0.3 * np.sin(2 * np.pi * 400 * np.arange(int(seconds * 24000)) / 24000)).astype(np.float32)
     async with visited() as (page, house):
         await type_in(page, "hello")
-        await page.locator("table.waterfall").wait_for()
+        await shown(page, "You said hello.")
+        await holds(page, SILENT)
         conversation = house.conversations[0]
         before = (await heard(page)).size
         conversation.emit(out.ReplyText(2, "A long tone."))
@@ -143,7 +160,7 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
 
         for at in range(24000, tone.size, 960):
             conversation.emit(out.ReplyAudio(2, tone[at : at + 960], 24000))
-        await until(lambda: _is_playing(page))
+        await holds(page, PLAYING)
         conversation.emit(out.AudioCleared(2, "A long"))
         await asyncio.sleep(1.5)
         rest = (await heard(page))[before + begin + SAMPLE_RATE_HZ + 1600 :]
@@ -153,10 +170,6 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
         assert (await page.locator(".agent s").inner_text()).endswith("tone.")
         assert all(turn == 2 and 0 <= ms <= 3000 for turn, ms in conversation.reports)
         assert conversation.reports
-
-
-async def _is_playing(page: "Page") -> bool:
-    return await page.evaluate("document.documentElement.dataset.playing") == "true"
 
 
 @pytest.mark.parametrize(
@@ -170,8 +183,9 @@ async def test_resampling_is_clean(rates: tuple[int, int]) -> None:
                  const { Resampler } = await import("/web/resample.js");
                  const run = (frequency) => {
                    const resampler = new Resampler(from, to), made = [];
+                   const step = (2 * Math.PI * frequency) / from;
                    for (let at = 0; at < from; at += 128) {
-                     const piece = Float32Array.from({ length: 128 }, (_, i) => Math.sin((2 * Math.PI * frequency * (at + i)) / from));
+                     const piece = Float32Array.from({ length: 128 }, (_, i) => Math.sin(step * (at + i)));
                      made.push(...resampler.push(piece));
                    }
                    return made;
@@ -224,7 +238,7 @@ async def test_the_token_is_asked_for_and_kept_for_this_tab() -> None:
         await page.get_by_role("button", name="Talk").click()
         box = page.get_by_label("This server asks for its token")
         await box.wait_for()
-        await page.wait_for_function("document.activeElement.id === 'token'")
+        await holds(page, "document.activeElement.id === 'token'")
         assert await violations(page) == []
         await box.fill("wrong")
         await page.keyboard.press("Enter")
@@ -312,11 +326,11 @@ async def test_by_keyboard_alone() -> None:
         outline = await page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
         assert float(outline.removesuffix("px")) >= 2
         await page.keyboard.press("Enter")
-        await page.wait_for_function("document.querySelector('#talk').getAttribute('aria-pressed') === 'true'")
+        await holds(page, "document.querySelector('#talk').getAttribute('aria-pressed') === 'true'")
         await until(lambda: _has_heard(house))
-        await page.wait_for_function("document.activeElement.id === 'talk'")
+        await holds(page, "document.activeElement.id === 'talk'")
         await page.keyboard.press("Space")
-        await page.wait_for_function("document.querySelector('#talk').getAttribute('aria-pressed') === 'false'")
+        await holds(page, "document.querySelector('#talk').getAttribute('aria-pressed') === 'false'")
         await shown(page, "microphone off")
 
 
@@ -329,6 +343,8 @@ async def test_axe_finds_nothing(scheme: str) -> None:
     async with visited(color_scheme=scheme, viewport={"width": 360, "height": 640}, reduced_motion="reduce") as (page, house):
         assert await violations(page) == []
         await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        house.conversations[0].emit(out.TurnTraced(1, RECORD))
         await page.locator("table.waterfall").wait_for()
         house.conversations[0].emit(out.Notice("late", "Something a person may want to know."))
         house.conversations[0].emit(out.PartialTranscript(2, "what is the time in", 8))

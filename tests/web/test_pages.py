@@ -96,7 +96,8 @@ async def test_head_has_the_headers_alone() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "/web", "/web/", "/web/index.html", "/index.html", "/web/../server/pages.py", "/web/..%2f..%2fetc/passwd", "/../etc/passwd",
+        "/web", "/web/", "/web/index.html", "/index.html", "/web/../server/pages.py", "/web/..%2f..%2fetc/passwd",
+        "/../etc/passwd",
         "/web//app.js", "//web/app.js", "/web/app.js/", "/web/APP.JS", "/web/app.js%00.html", "/web/.", "/etc/passwd", "*",
         "http://127.0.0.1/web/app.js", "/web\\app.js",
     ],

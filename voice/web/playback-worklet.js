@@ -31,6 +31,7 @@ class Playback extends AudioWorkletProcessor {
     this.cushion = LEAST_S * sampleRate;
     this.waited = 0;
     this.unreported = 0;
+    this.reported = 0;
     this.port.onmessage = ({ data }) => this.take(data);
   }
 
