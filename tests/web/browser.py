@@ -30,16 +30,20 @@ window.heard = { pieces: [], rate: 0 };
 AudioNode.prototype.connect = function (to, ...more) {
   const result = connect.call(this, to, ...more);
   if (to instanceof AudioDestinationNode) {
-    this.context.audioWorklet.addModule("/web/tap.js").then(() => {
-      const tap = new AudioWorkletNode(this.context, "tap", { channelCount: 1, channelCountMode: "explicit" });
-      tap.port.onmessage = ({ data }) => window.heard.pieces.push(data);
-      window.heard.rate = this.context.sampleRate;
-      connect.call(this, tap);
-      connect.call(tap, to);  // silent
-    });
+    tapOf(this.context).then((tap) => connect.call(this, tap));
   }
   return result;
 };
+async function tapOf(context) {
+  context.tap ??= context.audioWorklet.addModule("/web/tap.js").then(() => {
+    const tap = new AudioWorkletNode(context, "tap", { channelCount: 1, channelCountMode: "explicit" });
+    tap.port.onmessage = ({ data }) => window.heard.pieces.push(data);
+    window.heard.rate = context.sampleRate;
+    connect.call(tap, context.destination);  // silent
+    return tap;
+  });
+  return context.tap;
+}
 window.heardSoFar = () => {
   const bytes = new Uint8Array(window.heard.pieces.length * 2048 * 2);
   window.heard.pieces.forEach((piece, number) => bytes.set(new Uint8Array(piece.buffer), number * 4096));

@@ -150,6 +150,7 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
         conversation.emit(out.ReplyText(2, "A long tone."))
         for at in range(0, 24000, 960):  # 40 ms each, much faster than real time
             conversation.emit(out.ReplyAudio(2, tone[at : at + 960], 24000))
+        conversation.emit(out.ReplyEnded(2, "completed"))
         await asyncio.sleep(1.5)
         first = (await heard(page))[before:]
         loud = np.abs(first) > 0.02
@@ -158,17 +159,18 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
         frames = np.abs(first[begin : end - 200])
         assert frames[: frames.size // 160 * 160].reshape(-1, 160).max(axis=1).min() > 0.25  # no gap of 10 ms
 
+        conversation.emit(out.ReplyText(3, "A longer tone."))
         for at in range(24000, tone.size, 960):
-            conversation.emit(out.ReplyAudio(2, tone[at : at + 960], 24000))
+            conversation.emit(out.ReplyAudio(3, tone[at : at + 960], 24000))
         await holds(page, PLAYING)
-        conversation.emit(out.AudioCleared(2, "A long"))
+        conversation.emit(out.AudioCleared(3, "A longer"))
         await asyncio.sleep(1.5)
         rest = (await heard(page))[before + begin + SAMPLE_RATE_HZ + 1600 :]
         assert np.count_nonzero(np.abs(rest) > 0.02) < 0.6 * SAMPLE_RATE_HZ  # of 2 s that were on their way
         assert np.abs(np.diff(rest)).max() < 0.1  # faded, no click
         await shown(page, "not heard:")
         assert (await page.locator(".agent s").inner_text()).endswith("tone.")
-        assert all(turn == 2 and 0 <= ms <= 3000 for turn, ms in conversation.reports)
+        assert all(turn in {2, 3} and 0 <= ms <= 3000 for turn, ms in conversation.reports)
         assert conversation.reports
 
 

@@ -81,7 +81,9 @@ export class View {
   showPartial(text, stable) {
     this.partial.hidden = !text;
     this.partial.replaceChildren(text.slice(0, stable), make("span", { class: "unsure" }, text.slice(stable)));
-    if (text) this.#follow();
+    if (!text) return;
+    this.welcome.hidden = true;
+    this.#follow();
   }
 
   showUser(turn, text) {

@@ -13,6 +13,7 @@ const STAGES = [
   ["tts_first_audio", "tts_first_audio", "Synthesis"],
 ];
 const EARLIEST_MS = -500;
+const SHORTEST_WAIT_MS = 2;
 
 /** The turn's spans in flow order: `{kind, name, start, end}` in milliseconds. Pure. */
 export function spans({ offsets_ms: at = {}, stages_ms: took = {} }) {
@@ -25,7 +26,7 @@ export function spans({ offsets_ms: at = {}, stages_ms: took = {} }) {
     add("wait", "Pause noticed", 0, at.vad_silence);
   }
   for (const [stage, mark, name] of STAGES) if (took[stage] != null) add("stage", name, at[mark] - took[stage], at[mark]);
-  if (at.first_audio_sent > at.tts_first_audio) add("wait", "Held until you are done", at.tts_first_audio, at.first_audio_sent);
+  if (at.first_audio_sent - at.tts_first_audio >= SHORTEST_WAIT_MS) add("wait", "Held until you are done", at.tts_first_audio, at.first_audio_sent);
   add("reply", "Reply", at.first_audio_sent, at.last_audio_sent);
   return found;
 }
@@ -58,7 +59,7 @@ export function waterfall(record) {
   table.style.setProperty("--zero", `${place(0)}%`);
   if (promised != null) table.style.setProperty("--promised", `${place(promised)}%`);
   table.append(
-    make("caption", {}, `First sound ${verdict(record)}. Times are from your last sound.`),
+    make("caption", {}, `First sound ${verdict(record)}. Times are from ${record.typed ? "your message" : "your last sound"}.`),
     make("thead", {}, head(promised)),
     make("tbody", {}, ...rows.map((span) => row(span, place))),
   );
