@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
+from voice.audio.formats import float_from_pcm16
+from voice.audio.resample import resample
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
 if TYPE_CHECKING:
@@ -118,10 +119,8 @@ async def page_at(
 
 async def heard(page: "Page") -> Samples:
     """What the page has sent to the loudspeaker so far, silences included, at 16 kHz."""
-    from voice.audio.resample import resample
-
     rate_hz, text = await page.evaluate("window.heardSoFar()")
-    pcm = np.frombuffer(base64.b64decode(text), "<i2").astype(np.float32) / 32768
+    pcm = float_from_pcm16(base64.b64decode(text))
     return resample(pcm, int(rate_hz), SAMPLE_RATE_HZ) if pcm.size else pcm
 
 
