@@ -10,14 +10,14 @@ FOUNDATION = {
     "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
     "__init__",
 }  # fmt: skip
-STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "tts", "skills"}
+STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline", "answer", "handover"},
+    {"engines", "pipeline", "answer", "handover", "draft"},
     {"session"},
-    {"server", "client", "mic"},
-    {"bench", "replay"},
+    {"server", "client", "mic", "verifier"},
+    {"bench", "replay", "traces"},
     {"commands"},
     {"cli", "__main__"},
 )

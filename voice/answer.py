@@ -64,7 +64,8 @@ class Account:
 
     Attributes:
         words: spoken by each tier, in order of their turns.
-        requests: to the cloud. usage: as it counted them, where it said.
+        requests: to the cloud, with ``chars_sent`` in all.
+        usage: what the cloud counted, of ``counted`` of them.
         fallback: why the edge stepped in, as (code, sentence).
     """
 
@@ -72,6 +73,8 @@ class Account:
     edge_tokens: int = 0
     cloud_tokens: int = 0
     requests: int = 0
+    chars_sent: int = 0
+    counted: int = 0
     usage: Usage | None = None
     cloud_first_ms: float | None = None
     fallback: tuple[str, str] | None = None
@@ -163,10 +166,10 @@ class Answer:
                         if self.cloud is None:
                             yield self._said("edge", clause)
                             continue
-                        text = opening(clause, self._least_logprob, len(self._messages))
+                        text = clause if self.text else opening(clause, self._least_logprob, len(self._messages))
                         self._other_words = text != clause
                         if self.confirmed:
-                            self._ask(self.cloud, text)
+                            self._ask(self.cloud, self.text + text)
                         yield self._said("edge", text)
                         break
                     else:
@@ -265,10 +268,12 @@ class Answer:
 
     def _ask(self, cloud: CloudPass, prefix: str) -> "_Request":
         self.account.requests += 1
+        self.account.chars_sent += len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
         self._request = _Request(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self._count)
         return self._request
 
     def _count(self, usage: Usage) -> None:
+        self.account.counted += 1
         known = self.account.usage or Usage()
         self.account.usage = Usage(
             known.tokens_in + usage.tokens_in,

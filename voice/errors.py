@@ -71,6 +71,20 @@ class ChatBusy(ChatError):
     code = "llm_busy"
 
 
+class VerifierError(VoiceError):
+    """The model that verifies drafts cannot be reached, failed, or answered what cannot be."""
+
+    stage = "draft"
+    code = "verifier_failed"
+    retryable = True
+
+
+class BadVerdict(VerifierError):
+    """An answer that does not belong to its question: dropped, and nothing that follows from it is spoken."""
+
+    code = "bad_verdict"
+
+
 class CloudError(VoiceError):
     """The cloud model cannot be had, or broke off.
 

@@ -19,8 +19,8 @@ from voice.answer import Account, Answer, CloudPass, Stages
 from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
 from voice.errors import ChatError, VoiceError
-from voice.handover import WORD_S, cloud_first_audio_ms
-from voice.route.confidence import FIRST_TOKENS, unknown_probability
+from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
+from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert
 from voice.skills.skill import Effect
@@ -47,10 +47,14 @@ ReplyPart = ClauseBegun | SpeechChunk
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an attempt answers: what the user said or typed, after what was said before."""
+    """What an attempt answers: what the user said or typed, after what was said before.
+
+    ``shareable`` is the part of the history that may leave the device, in the same order.
+    """
 
     history: Sequence[Message]
     said: str
+    shareable: Sequence[Message] = ()
     alert: Alert | None = None
     """What is to be announced, unasked, in place of an answer."""
 
@@ -103,6 +107,7 @@ class Attempt:
         self._confirmed = asyncio.Event()
         self._opened_s: float | None = None
         self._made_s = 0.0
+        self._may_ask: CloudPass | None = None
         self._words_to_make = 0
         messages = [*request.history, Message("user", request.said)]
         self._answer = Answer(stages, messages, idle, self._on_token, self._covered_until_s)
@@ -194,9 +199,11 @@ class Attempt:
         cloud_ms = None if cloud is None else cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
         decision = placing.place(self.said, Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms))
         self.details["route"] = decision.brief()
-        if cloud is not None and decision.choice.route != "edge":
-            outgoing = placing.outgoing([*self._request.history, Message("user", self.said)], decision)
-            self._answer.cloud = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
+        if cloud is not None and "cloud" in {decision.choice.route, decision.choice.runner_up}:
+            outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)
+            self._may_ask = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
+            if decision.choice.route != "edge":
+                self._answer.cloud = self._may_ask
 
     async def _apologise(self) -> None:
         try:
@@ -234,6 +241,18 @@ class Attempt:
         self._logprobs.append(logprob)
         if (unknown := unknown_probability(self._logprobs, self._stages.calibration)) is not None:
             self.details["unknown_probability"] = round(unknown, 3)
+            self._escalate(unknown)
+
+    def _escalate(self, unknown: float) -> None:
+        """Let the cloud go on with an answer that the edge does not know, where it may; otherwise the trace says so."""
+        if self._answer.cloud is not None:
+            return
+        cloud_ms = None if self._may_ask is None else self._may_ask.model.forecast_ms
+        what = escalate(unknown, OPENING_MS, cloud_ms, private=self._may_ask is None)
+        if what != "keep":
+            self.details["doubt"] = what
+        if what == "escalate":
+            self._answer.cloud = self._may_ask
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):

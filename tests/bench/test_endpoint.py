@@ -59,6 +59,6 @@ def test_tables_and_picture_of_any_result(found: list[Silence], tmp_path: Path) 
     figures = result(found, Config())
     page = io.StringIO()
     show(figures, Console(file=page, width=160))
-    assert "0.43 (set)" in page.getvalue()
+    assert "0.5 (set)" in page.getvalue()
     plot(figures, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 1000

@@ -15,7 +15,7 @@ from voice.errors import AsrError, ChatError, CloudError
 from voice.inference import Priority
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk, Token, Transcript, Usage
+from voice.stages import SAMPLE_RATE_HZ, CloudModel, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """
@@ -229,7 +229,7 @@ class Fakes:
     cloud: FakeCloud | None = None
     skills: Library | None = None
 
-    def engines(self) -> Engines:
+    def engines(self, *, cloud: CloudModel | None = None) -> Engines:
         return Engines(
             FakeDetector,
             self.recognizer,
@@ -237,6 +237,6 @@ class Fakes:
             self.chat_model,
             self.synthesizer,
             router=self.router,
-            cloud=self.cloud,
+            cloud=cloud or self.cloud,
             skills=self.skills,
         )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,14 +72,20 @@ class HttpServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                lengths = [int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length")]
-                exchange = Exchange(head, await reader.readexactly(lengths[0] if lengths else 0), writer)
-                self.requests.append(exchange)
-                await self.script(exchange)
-        writer.close()
+        try:
+            await self._answer_all(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            lengths = [int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length")]
+            exchange = Exchange(head, await reader.readexactly(lengths[0] if lengths else 0), writer)
+            self.requests.append(exchange)
+            await self.script(exchange)
 
 
 @asynccontextmanager
@@ -94,4 +100,4 @@ async def http_server(script: Script) -> AsyncIterator[HttpServer]:
         server.close()
         for exchange in served.requests:
             exchange.writer.transport.abort()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)  # aborted transports close in the loop's next rounds

@@ -8,6 +8,7 @@ from tests.fakes.engines import Fakes, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice import events as out
 from voice.config import Config
+from voice.cost.ledger import Ledger
 from voice.session import Conversation
 from voice.stages import SAMPLE_RATE_HZ, Samples
 from voice.trace import TraceLog
@@ -19,9 +20,9 @@ E_ = TypeVar("E_")
 class Talk:
     """Pushes a continuous stream of frames and notes every event with its time."""
 
-    def __init__(self, fakes: Fakes, config: Config, trace: TraceLog | None = None) -> None:
+    def __init__(self, fakes: Fakes, config: Config, trace: TraceLog | None = None, ledger: Ledger | None = None) -> None:
         self.fakes = fakes
-        self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace)
+        self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace, ledger=ledger)
         self.events: list[tuple[float, out.Event]] = []
         self.spoken_until_s = 0.0
 
@@ -86,11 +87,12 @@ def talk(
     fakes: Fakes | None = None,
     config: Config | None = None,
     trace: TraceLog | None = None,
+    ledger: Ledger | None = None,
 ) -> Talk:
     """Run a scripted conversation to its end in virtual time; nothing may be left behind."""
 
     async def scenario() -> Talk:
-        user = Talk(fakes or Fakes(), config or Config(), trace)
+        user = Talk(fakes or Fakes(), config or Config(), trace, ledger)
         async with asyncio.TaskGroup() as group:
             group.create_task(user.conversation.run())
             group.create_task(user.listen())

@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.llm.plan import Work, plan_step
+from voice.llm.plan import Work, padded, plan_step
 
 works = st.lists(st.builds(Work, st.integers(1, 300), st.booleans()), min_size=1, max_size=12)
 
@@ -21,3 +23,11 @@ def test_who_is_waited_for_goes_first_and_the_shortest_of_these() -> None:
     long, short, ahead = Work(200, True), Work(10, True), Work(5, False)
     assert plan_step([ahead, long, short], alone=64, shared=16) == [0, 54, 10]
     assert plan_step([ahead, Work(1, True)], alone=64, shared=16) == [5, 1]
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=20))
+def test_padding_leaves_no_token_alone(counts: list[int]) -> None:
+    found = padded(counts)
+    assert all(0 <= more - count <= 1 for count, more in zip(counts, found, strict=True))
+    steps = [0, *sorted(found)]
+    assert all(later - earlier != 1 for earlier, later in pairwise(steps))

@@ -62,7 +62,7 @@ def test_private_words_do_not_reach_a_log_that_keeps_texts(router: Router, tmp_p
     assert "[NAME_1]" in line["reply_text"]
 
 
-def test_what_was_private_once_keeps_later_turns_on_the_device(router: Router) -> None:
+def test_the_turn_after_a_private_one_stays_and_so_does_what_repeats_it(router: Router) -> None:
     placing = Placing(router)
     reachable = Forecast(cloud_first_ms=200.0)
     hard = "explain how the roman empire came to fall"
@@ -70,8 +70,19 @@ def test_what_was_private_once_keeps_later_turns_on_the_device(router: Router) -
     assert placing.place(hard, reachable).choice.route == "cloud"
     placing.begin_turn()
     placing.place("my pin is four eight one five", reachable)
+    assert placing.withholds("edge")
     placing.begin_turn()
     assert placing.place(hard, reachable).choice.route == "edge"
+    assert placing.withholds("edge")  # the edge may have spoken of it
+    placing.begin_turn()
+    assert placing.place(hard, reachable).choice.route == "cloud"
+    assert not placing.withholds("cloud")
+    placing.begin_turn()
+    assert (
+        placing.place("explain in an essay what four eight one five means for the roman empire", reachable).choice.route
+        == "edge"
+    )
+    assert placing.withholds("edge")
 
 
 def test_settings_become_a_policy_and_unknown_kinds_are_named() -> None:

@@ -1,6 +1,7 @@
 """Edge and cloud in one answer, with fakes of every model, in virtual time."""
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import Config, RouteConfig, TraceConfig
+from voice.config import CloudConfig, Config, RouteConfig, TraceConfig
+from voice.cost.ledger import Ledger, report
 from voice.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.stages import Message
@@ -132,17 +134,22 @@ def test_a_turn_that_is_taken_back_withdraws_its_request() -> None:
     assert cloud.requests[-1][0][-1].text == "What is the capital of france and its population."
 
 
-def test_what_is_private_never_leaves_nor_does_what_follows_it() -> None:
+def test_what_is_private_never_leaves_nor_does_what_the_edge_made_of_it() -> None:
     cloud = FakeCloud()
 
     async def script(user: Talk) -> None:
+        await ask(user)
         await user.say(PRIVATE)
         await user.hush_until(out.ReplyEnded)
-        await ask(user)
+        for _ in range(3):
+            await ask(user)
 
     user = talk(script, fakes=fakes(cloud))
-    assert cloud.requests == []
-    assert [event.record["tier"] for event in user.all(out.TurnTraced)] == ["edge", "edge"]
+    assert [event.record["tier"] for event in user.all(out.TurnTraced)] == ["cloud", "edge", "edge", "cloud", "cloud"]
+    sent = " ".join(message.text for messages, prefix in cloud.requests for message in [*messages, Message("user", prefix)])
+    assert "five" not in sent
+    last = [message.role for message in cloud.requests[-1][0]]
+    assert last == ["system", "user", "assistant", "user", "assistant", "user"]  # the first turn, the fourth, and the question
 
 
 def test_what_may_leave_as_placeholders_leaves_so_and_comes_back_whole() -> None:
@@ -175,3 +182,82 @@ def test_an_opening_that_the_edge_is_unsure_of_is_not_spoken() -> None:
     user = talk(ask, fakes=fakes(cloud, chat_model=FakeChatModel(logprob=-4.0)))
     assert cloud.requests[0][1] in OPENERS
     assert user.record["heard_text"] == f"{cloud.requests[0][1]} {cloud.answer}"
+
+
+def test_an_answer_that_the_edge_does_not_know_is_left_to_the_cloud() -> None:
+    cloud = FakeCloud()
+    everyone = fakes(cloud, chat_model=FakeChatModel(logprob=-6.0))
+    everyone.router = router("hybrid")
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("turn on the kitchen light")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    assert user.record["route"]["tier"] == "edge"
+    assert user.record["doubt"] == "escalate"
+    assert user.record["tier"] == "cloud"
+    assert user.record["heard_text"].endswith(cloud.answer)
+
+
+def test_a_private_answer_that_the_edge_does_not_know_is_only_flagged() -> None:
+    cloud = FakeCloud()
+    user = talk(lambda user: _say(user, PRIVATE), fakes=fakes(cloud, chat_model=FakeChatModel(logprob=-6.0)))
+    assert user.record["doubt"] == "flag"
+    assert cloud.requests == []
+
+
+def test_each_tier_knows_what_the_other_said() -> None:
+    cloud = FakeCloud()
+    everyone = fakes(cloud)
+    everyone.router = router("hybrid")
+    light, rome = "turn on the kitchen light", "explain how the roman empire came to fall"
+
+    async def script(user: Talk) -> None:
+        for text in (light, rome, light):
+            user.conversation.push_text(text)
+            await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    records = [event.record for event in user.all(out.TurnTraced)]
+    assert [record["tier"] for record in records] == ["edge", "cloud", "edge"]
+    to_cloud, to_edge = cloud.requests[0][0], everyone.chat_model.requests[-1]
+    assert [message.text for message in to_cloud[1:]] == [light, records[0]["heard_text"], rome]
+    assert [message.text for message in to_edge[1:]] == [light, records[0]["heard_text"], rome, records[1]["heard_text"], light]
+
+
+async def _say(user: Talk, text: str) -> None:
+    await user.say(text)
+    await user.hush_until(out.ReplyEnded)
+
+
+def test_the_ledger_has_what_the_cloud_counted_to_the_token(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = Ledger(url)
+    cloud = FakeCloud()
+
+    async def script(user: Talk) -> None:
+        for _ in range(3):
+            await ask(user)
+
+    prices = CloudConfig(price_in=1.0, price_out=10.0)
+    user = talk(script, fakes=fakes(cloud), config=Config(cloud=prices), ledger=ledger)
+    ledger.close()
+    total = report(url, by="session")[-1]
+    assert (total["turns"], total["cloud_turns"], total["estimated"]) == (3, 3, False)
+    assert total["tokens_in"] == 3 * 40
+    assert total["tokens_out"] == 3 * len(cloud.answer.split())
+    assert total["cost_cloud"] == pytest.approx((total["tokens_in"] + 10 * total["tokens_out"]) / 1e6)
+    wasted = sum(int(str(event.record["wasted_tokens"])) for event in user.all(out.TurnTraced))
+    assert total["tokens_wasted"] == wasted
+
+
+def test_what_the_cloud_did_not_count_is_estimated_and_said_to_be(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = Ledger(url)
+    talk(ask, fakes=fakes(FakeCloud(fails_after=5)), ledger=ledger)
+    ledger.close()
+    total = report(url, by="session")[-1]
+    assert total["estimated"]
+    assert total["tokens_in"] > 20
+    assert total["tokens_out"] == 5

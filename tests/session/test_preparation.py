@@ -10,6 +10,7 @@ from voice.answer import Stages
 from voice.budget import Deadline, Forecasts
 from voice.errors import AsrError
 from voice.pipeline import APOLOGY, Attempt, ClauseBegun
+from voice.session.history import History
 from voice.session.preparation import Preparation
 
 
@@ -34,7 +35,7 @@ class Desk:
         def start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
             return group.create_task(work, name=name)
 
-        self.preparation = Preparation(stages, [], self.idle, start, self._on_ready)
+        self.preparation = Preparation(stages, History(""), self.idle, start, self._on_ready)
 
     def _on_ready(self) -> None:
         self.ready += 1

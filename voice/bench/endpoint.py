@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -30,6 +31,8 @@ WORDS_AT_MS, MELODY_AT_MS = 80, 100
 MELODY_S = 8
 CALIBRATED_AT_MS = 200
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
+PATIENCE_MS = (230, 300, 400, 500, 600, 700, 800)
+"""Values of ``turn.least_silence_ms``: the second curve."""
 END, INNER = "end", "inner"
 Progress = Callable[[str, int, int], None]
 Floats = npt.NDArray[np.float64]
@@ -126,6 +129,10 @@ def result(found: Sequence[Silence], config: Config) -> dict[str, Any]:
         **point(found, commit, config.turn),
         "sets": {name: point([one for one in found if one.set == name], commit, config.turn) for name in sets},
         "curve": [{"commit_probability": threshold, **point(found, threshold, config.turn)} for threshold in THRESHOLDS],
+        "patience": [
+            {"least_silence_ms": ms, **point(found, commit, msgspec.structs.replace(config.turn, least_silence_ms=ms))}
+            for ms in PATIENCE_MS
+        ],
         "auc": {kind: areas(found, kind) for kind in (HESITATION, INNER)},
         "calibration": calibrated(found),
         "each": [asdict(one) for one in found],
@@ -140,7 +147,7 @@ def point(found: Sequence[Silence], commit_probability: float, turn: TurnConfig)
 
     def needed_ms(one: Silence) -> float:
         words = replace(one.evidence, melody=None)
-        evidence = one.evidence if wants_melody(words, commit_probability, turn.least_silence_ms) else words
+        evidence = one.evidence if wants_melody(words, commit_probability) else words
         return min(max(turn.least_silence_ms, silence_needed_ms(evidence, commit_probability)), turn.max_silence_ms)
 
     def cut(one: Silence) -> bool:
@@ -222,6 +229,13 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
             *(_percent(row[key]) for key in ("cut_off_rate", "inner_pause_cut_off_rate", "hesitation_cut_off_rate")),
         )
     people.print(curve)
+    patience = Table(title=f"the same at {found['commit_probability']:g}, with more patience (turn.least_silence_ms)")
+    for heading in ("ms", "p95", "utterances cut", "own pauses cut", "hesitations cut"):
+        patience.add_column(heading, justify="right")
+    for row in found["patience"]:
+        rates = (row[key] for key in ("cut_off_rate", "inner_pause_cut_off_rate", "hesitation_cut_off_rate"))
+        patience.add_row(str(row["least_silence_ms"]), str(row["silence_needed_ms"].get("p95", "-")), *map(_percent, rates))
+    people.print(patience)
     for kind, areas_of in found["auc"].items():
         people.print(f"area under the curve, ends against {kind} pauses: {areas_of}")
     said = Table(title=f"calibration after {CALIBRATED_AT_MS} ms of silence")
@@ -240,9 +254,11 @@ def plot(found: Mapping[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 4.5))
-    for key, label in (("hesitation_cut_off_rate", "of hesitations"), ("cut_off_rate", "of utterances as they are")):
-        rows = [row for row in found["curve"] if row[key] is not None and row["silence_needed_ms"]["n"]]
-        axes.plot([row["silence_needed_ms"]["p95"] for row in rows], [100 * row[key] for row in rows], "o-", label=label)
+    for key, label in (("hesitation_cut_off_rate", "hesitations"), ("cut_off_rate", "utterances as they are")):
+        for curve, setting, style in (("curve", "commit_probability", "o-"), ("patience", "least_silence_ms", "s--")):
+            rows = [row for row in found[curve] if row[key] is not None and row["silence_needed_ms"]["n"]]
+            where = [row["silence_needed_ms"]["p95"] for row in rows]
+            axes.plot(where, [100 * row[key] for row in rows], style, label=f"{label}, by {setting}")
         if found[key] is not None:
             axes.plot(found["silence_needed_ms"]["p95"], 100 * found[key], "k*", markersize=12)
     axes.set(

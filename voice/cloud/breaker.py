@@ -8,7 +8,7 @@ to answer it anyway, so nobody waits for the trial.
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
 """Short enough that a turn or two after the cloud is back, it is used again."""
-LASTING_PAUSE_S = 60.0
+LASTING_PAUSE_S = 15.0
 """For what does not mend by itself: a wrong key, a model that does not exist."""
 
 

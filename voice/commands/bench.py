@@ -1,18 +1,18 @@
 """``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voice.commands.common import console, options, run, settings
+from voice.commands.common import console, hosted, options, run, settings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, the language model, the router.",
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, language model, router, drafting.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -57,6 +57,39 @@ async def _latency(
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(epilog="voice bench failover --turns 40 --json failover.json")
+def failover(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 15 s.")] = 40,
+    private: Annotated[int, typer.Option(min=0, help="Private utterances to try.")] = 40,
+    seed: Seed = 1,
+) -> None:
+    """Edge and cloud together while the cloud fails in every way it can: latency, silence, answers, leaks."""
+    run(_failover(context, json, turns, private, seed))
+
+
+async def _failover(context: typer.Context, json: Path | None, turns: int, private: int, seed: int) -> None:
+    from voice.bench import failover as bench
+    from voice.bench.report import write_json
+
+    config, people = settings(context), console()
+    with progress_bar() as bar:
+        tasks = {
+            "healthy": bar.add_task("a healthy cloud", total=turns // 2),
+            "faults": bar.add_task("a cloud that fails", total=turns),
+            "recovery": bar.add_task("a cloud that comes back", total=6),
+            "private": bar.add_task("private utterances", total=private),
+        }
+        found = await bench.run(
+            hosted, config, turns=turns, private=private, seed=seed, progress=lambda what: bar.advance(tasks[what])
+        )
+    bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
 
 
 @app.command(epilog="voice bench asr --json asr.json")
@@ -174,6 +207,55 @@ def router(
     with people.status("deciding a few ten thousand times …"):
         found = bench.bench_router(data)
     bench.show(found, people)
+    if json is not None:
+        write_json(json, found)
+        bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(
+    epilog="voice bench speculative --quick    voice bench speculative --edge small.gguf --target large.gguf --json s.json"
+)
+def speculative(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes: fewer prompts, a smaller grid.")] = False,
+    edge: Annotated[Path | None, typer.Option(metavar="GGUF", help="Drafts; by default the edge model as Q4_0.")] = None,
+    target: Annotated[Path | None, typer.Option(metavar="GGUF", help="Verifies; by default the edge model as Q8_0.")] = None,
+) -> None:
+    """Drafting against plain streaming: losslessness, acceptance, speed over round trips and token times, first audio."""
+    run(_speculative(context, json, edge, target, quick=quick))
+
+
+async def _speculative(
+    context: typer.Context, json: Path | None, edge: Path | None, target: Path | None, *, quick: bool
+) -> None:
+    from rich.table import Table
+
+    from voice.bench import speculative as bench
+    from voice.bench.pairs import quantised
+    from voice.bench.report import write_json
+
+    config, people = settings(context), console()
+    with people.status("preparing the pair of models …"):
+        edge = edge or quantised(config.llm.model, "q4_0")
+        target = target or quantised(config.llm.model, "q8_0")
+    with progress_bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for earlier in tasks.values():
+                    bar.update(earlier, completed=bar.tasks[earlier].total)
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        size = bench.QUICK if quick else bench.Size()
+        found = await bench.run(config, edge=edge, target=target, size=size, progress=progress)
+    table = Table("figure", "value", title=f"{edge.name} drafts for {target.name}")
+    for name, value in bench.figures(found).items():
+        table.add_row(name, str(value))
+    people.print(table)
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))

@@ -1,6 +1,9 @@
 """``voice cloud``."""
 
+import asyncio
+import functools
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -25,25 +28,38 @@ def cloud(
 
     With it the cloud tier can be tried without an account: point the assistant at it with the settings that are printed.
     """
-    from voice.cloud.standin import StandIn, running
+    from voice.cloud.standin import StandIn, last_line, running
+    from voice.errors import CloudError
     from voice.models import locate
 
     config = settings(context)
     path = Path(locate(model))
     name = model if not Path(model).suffix else path.stem
     key = os.environ.get(config.cloud.api_key_env, "")
-    standin = StandIn(path, name, host=host, port=port, key=key, threads=threads, context_tokens=context_tokens)
+    standin = StandIn(
+        path,
+        name,
+        host=host,
+        port=port,
+        key=key,
+        key_variable=config.cloud.api_key_env,
+        threads=threads,
+        context_tokens=context_tokens,
+    )
 
     async def serve() -> None:
         people = console()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, functools.partial(signal.raise_signal, signal.SIGINT))
         with (
             tempfile.TemporaryDirectory(prefix="voice-cloud-") as folder,
             people.status(f"loading {path.name} …") as status,
         ):
-            async with running(standin, log=Path(folder) / "server.log") as process:
+            log = Path(folder) / "server.log"
+            async with running(standin, log=log) as process:
                 status.stop()
                 people.print(f"[green]✓[/] {name} answers at {standin.base_url}; Ctrl-C ends it. To use it:\n")
                 typer.echo(standin.settings())
-                await process.wait()
+                code = await process.wait()
+                raise CloudError(f"the cloud stand-in ended by itself ({code}): {last_line(log)}")
 
     run(serve())

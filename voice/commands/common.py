@@ -20,6 +20,7 @@ from voice.config import Config
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from voice.cost.ledger import Ledger
     from voice.server.websocket import VoiceServer
 
 T = TypeVar("T")
@@ -92,8 +93,18 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
         trace = TraceLog(config.trace) if config.trace.enabled else None
         if trace is not None:
             after.callback(trace.close)
-        server.open_with(lambda: Conversation(engines, config, trace=trace))
+        ledger = _ledger(config)
+        if ledger is not None:
+            after.push_async_callback(asyncio.to_thread, ledger.close)
+        server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger))
         yield server
+
+
+def _ledger(config: Config) -> "Ledger | None":
+    from voice.cost.ledger import OFF, Ledger, url_of
+
+    url = url_of(config.cost)
+    return None if url == OFF else Ledger(url)
 
 
 @asynccontextmanager

@@ -104,12 +104,14 @@ def _latency(text: str) -> str | float:
 
 async def _mic(config: Config, url: str | None, choice: "Choice", mode: str, wake_word: str, *, service: bool) -> None:
     from voice.mic.daemon import Address, Daemon
-    from voice.mic.devices import devices, portaudio
+    from voice.mic.devices import choose, devices, portaudio
     from voice.mic.service import notify
 
     people = console()
     if not service:
-        devices(portaudio())  # what is missing is told before the models are loaded
+        known = devices(portaudio())  # what is missing is told before the models are loaded
+        choose(known, choice.microphone, "input")
+        choose(known, choice.loudspeaker, "output")
     gate = _gate(mode, wake_word)
     with people.status("connecting …") as wait:
         async with AsyncExitStack() as stack:

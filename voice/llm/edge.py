@@ -14,10 +14,10 @@ from voice import models
 from voice.config import LlmConfig
 from voice.cpu import cores
 from voice.errors import ChatError
-from voice.llm.engine import ALONE_TOKENS, Engine
+from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.history import first_kept, normalize, turns_of
 from voice.llm.llamacpp import Runtime, Sampler
-from voice.llm.sequence import Job, Kind, Probe, Slot, Stats
+from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
 from voice.llm.stream import Result, TokenStream
 from voice.llm.template import CHATML, ChatTemplate, Prompt, PromptBuilder
 from voice.llm.text import TextStream
@@ -34,18 +34,24 @@ class EdgeModel:
 
     Each has room for ``config.context_tokens``, taken at load: 47 MB for SmolLM2-135M's 2048. Thread-safe.
 
+    Args:
+        config: see :class:`~voice.config.LlmConfig`.
+        exact: see :class:`~voice.llm.engine.Engine`. The last token of a context is then left free.
+
     Raises:
         ChatError: the model file is missing, damaged or of no use, or the system prompt is too long.
     """
 
-    def __init__(self, config: LlmConfig) -> None:
+    def __init__(self, config: LlmConfig, *, exact: bool = False) -> None:
         self.config = config
+        self._exact = exact
         self.path = Path(models.locate(config.model))
         self._engine = Engine(
             self._load,
             conversations=config.conversations,
             prepare=self._prepare,
             sampler=self._sampler,
+            exact=exact,
         )
 
     def open(self) -> "EdgeChat":
@@ -93,9 +99,21 @@ class EdgeModel:
                 )
         return prompt, skip
 
+    # --- for those who deal in tokens ----------------------------------------------------------------------------------------
+
+    @property
+    def runtime(self) -> Runtime:
+        """Its text methods, which are thread-safe. What computes belongs to the engine's thread."""
+        return self._runtime
+
+    def sample_prompts(self) -> list[list[int]]:
+        """What the chat template makes of a few conversations: two models that agree on them are spoken to alike."""
+        dialogues = [_dialogue(1), _dialogue(3), _dialogue(1)[1:]]
+        return [self._builder.build(dialogue).tokens for dialogue in dialogues]
+
     def words(self, text: str) -> Sequence[int]:
         """The tokens of the beginning of an answer; the middle of a long one is left out."""
-        return self._builder.text(text)
+        return self._builder.text(text) if text else ()
 
     # --- on the engine's thread, before anything else ------------------------------------------------------------------------
 
@@ -106,7 +124,7 @@ class EdgeModel:
             self.path,
             context_tokens=config.context_tokens,
             sequences=config.conversations,
-            batch_tokens=ALONE_TOKENS,
+            batch_tokens=ALONE_TOKENS + (PADDING_TOKENS * config.conversations if self._exact else 0),
             threads=threads,
             gpu_layers=config.gpu_layers,
         )
@@ -179,7 +197,7 @@ class EdgeChat:
         max_tokens = min(max_tokens, self._model.config.context_tokens - len(tokens))
         if max_tokens < 1:
             return
-        stream = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
+        stream: TokenStream[Token] = TokenStream(READ_AHEAD_TOKENS, self._engine.wake)
         score: Result[float] = Result()
         if self._known_score(prompt.said) is None:
             self._score = (prompt.said, score.future)
@@ -223,6 +241,31 @@ class EdgeChat:
         self._score[1].set_result(score)
         return score
 
+    def prompt_tokens(self, messages: Sequence[Message], *, max_tokens: int) -> list[int]:
+        """The conversation in tokens, up to where the reply begins, with room for it. Raises :class:`ChatError`."""
+        return self._prompt(messages, max_tokens).tokens
+
+    def choose(self, tokens: list[int], choice: Choice, outcome: Outcome, *, max_tokens: int = 0) -> Job:
+        """Let somebody else choose what follows some tokens (which must fit the context and be the vocabulary's).
+
+        Other replies of this conversation end. Returns at once; see :meth:`cancel`. Raises :class:`ChatError`.
+        """
+        job = Job(Kind.CHOICE, tokens, outcome, max_tokens, choice=choice)
+        self._submit(job)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Nobody wants a job any more."""
+        self._engine.cancel(job)
+
+    def offer(self, job: Job, place: int, draft: Sequence[int]) -> None:
+        """See :meth:`voice.llm.engine.Engine.offer`."""
+        self._engine.offer(job, place, draft)
+
+    def wake(self) -> None:
+        """An outcome that was full has room again."""
+        self._engine.wake()
+
     def close(self) -> None:
         """See :class:`~voice.stages.Chat`."""
         if not self._closed:
@@ -259,7 +302,7 @@ class EdgeChat:
 class _Reply:
     """The outcome of a reply: a stream of tokens and, on the way, the score of the prompt."""
 
-    def __init__(self, stream: TokenStream, score: Result[float]) -> None:
+    def __init__(self, stream: TokenStream[Token], score: Result[float]) -> None:
         self._stream = stream
         self._score = score
 

@@ -16,8 +16,9 @@ import numpy as np
 from voice.errors import ChatBusy, ChatError
 from voice.llm.history import common_prefix
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
-from voice.llm.plan import Work, plan_step
-from voice.llm.sequence import Job, Kind, Slot
+from voice.llm.plan import Work, padded, plan_step
+from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
+from voice.llm.step import Step, fill, unpad
 from voice.stages import Token
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ ALONE_TOKENS = 128
 """Prompt tokens in a step that delays nobody's next token."""
 SHARED_TOKENS = 32
 """Prompt tokens in a step that does."""
-Step = list[tuple[Slot, Job, int]]
+PADDING_TOKENS = 1
+"""That a conversation's part of a step may be padded with."""
 
 
 class Engine:
@@ -37,6 +39,8 @@ class Engine:
         conversations: slots.
         prepare: given the runtime, returns the system prompt's tokens, which every conversation begins with.
         sampler: makes the sampler of a reply.
+        exact: pad steps (:func:`~voice.llm.plan.padded`) so that what is computed for one conversation does not depend on the
+            others, or on how many tokens are computed at a time. A reply that runs alone then takes half as long again.
 
     Raises:
         ChatError: the model cannot be loaded, or its first step fails.
@@ -49,10 +53,12 @@ class Engine:
         conversations: int,
         prepare: Callable[[Runtime], Sequence[int]],
         sampler: Callable[[], Sampler],
+        exact: bool = False,
     ) -> None:
         self._slots = [Slot(sequence=i) for i in range(conversations)]
         self._free = list(reversed(self._slots))
         self._new_sampler = sampler
+        self._exact = exact
         self._condition = threading.Condition()
         self._running: Step = []
         self._closing = False
@@ -130,6 +136,12 @@ class Engine:
             job.cancelled = True
             self._interrupt()
 
+    def offer(self, job: Job, place: int, draft: Sequence[int]) -> None:
+        """A draft of what a job that goes on may choose next, from ``place`` of its tokens on. Nonsense is ignored."""
+        with self._condition:
+            if job.choice is not None and place >= 0:
+                job.choice.offers.append((place, draft))
+
     def wake(self) -> None:
         """A reader has taken tokens."""
         with self._condition:
@@ -193,7 +205,8 @@ class Engine:
             row = runtime.batch.add(spare.sequence, len(spare.cached), [0] * count)
             runtime.batch.want_logits(row + count - 1)
             _check(runtime.decode())
-            runtime.truncate(spare.sequence, len(spare.cached))
+            # Padding must be forgotten again, which not every architecture can.
+            self._exact = runtime.truncate(spare.sequence, len(spare.cached)) and self._exact
 
     def _next_step(self, runtime: Runtime) -> bool:
         """Wait until there is something to compute and lay it in the batch. False: the engine closes."""
@@ -207,8 +220,13 @@ class Engine:
                 if ready:
                     break
                 self._condition.wait()
+            for _, job in ready:
+                if job.choice is not None and job.choice.offers:
+                    decided = job.choice.known + job.stats.generated
+                    lay_offers(job.choice.offers, job.tokens, decided=decided, limit=job.choice.known + job.max_tokens)
             works = [Work(len(job.tokens) - len(slot.cached), job.urgent) for slot, job in ready]
-            counts = plan_step(works, alone=runtime.batch.capacity, shared=SHARED_TOKENS)
+            spare = PADDING_TOKENS * len(self._slots) if self._exact else 0
+            counts = plan_step(works, alone=runtime.batch.capacity - spare, shared=SHARED_TOKENS)
             self._running = [(slot, job, count) for (slot, job), count in zip(ready, counts, strict=True) if count]
             runtime.abort(False)
             return True
@@ -229,6 +247,12 @@ class Engine:
             if slot.job is not None or not slot.waiting:
                 continue
             slot.job = job = slot.waiting.pop(0)
+            if job.choice is not None:
+                job.choice.follow(job.tokens)
+                if job.choice.stale:
+                    self._end(job)
+                    slot.job = None
+                    continue
             kept = self._keep(runtime, slot, job)
             job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
             if job.kind is Kind.REPLY:
@@ -244,7 +268,7 @@ class Engine:
 
         The last token is computed again even if it is there: only computing it gives what comes next.
         """
-        wanted = len(job.tokens) - (job.kind is not Kind.PREFILL)
+        wanted = job.choice.known - 1 if job.choice is not None else len(job.tokens) - (job.kind is not Kind.PREFILL)
         kept = min(common_prefix(slot.cached, job.tokens), wanted)
         if kept == len(slot.cached) or (job.kind is Kind.PREFILL and kept == wanted):
             return kept
@@ -269,9 +293,12 @@ class Engine:
     def _compute(self, runtime: Runtime) -> None:
         step = self._running
         try:
-            rows = _fill(runtime, step)
+            pads = padded([count for _, _, count in step]) if self._exact else None
+            rows = fill(runtime, step, pads)
             code = runtime.decode()
             if code is Decoded.OK:
+                if pads is not None:
+                    unpad(runtime, step, pads)
                 for (slot, job, count), row in zip(step, rows, strict=True):
                     self._advance(runtime, slot, job, count, row)
             else:
@@ -289,6 +316,9 @@ class Engine:
         slot.cached.extend(job.tokens[start : start + count])
         if not job.live:
             return
+        if job.choice is not None:
+            self._choose(runtime, slot, job, job.choice, range(max(start, job.choice.known - 1), start + count), row - start)
+            return
         if job.probe is not None and start < job.probe.position <= len(slot.cached):
             logits = runtime.logits(row + job.probe.position - 1 - start)
             job.outcome.scored(float(np.exp(logprob(logits, job.probe.token))))
@@ -299,6 +329,34 @@ class Engine:
             self._generate(runtime, job, row + count - 1)
         else:
             self._end(job)
+
+    def _choose(self, runtime: Runtime, slot: Slot, job: Job, choice: Choice, computed: range, offset: int) -> None:
+        """Have a token chosen behind each computed position, up to where the draft is wrong. Position + offset is the row."""
+        for position in computed:
+            drafted = position + 1 < len(job.tokens)
+            if not drafted and not (choice.bonus or choice.goes_on):
+                self._end(job)
+                return
+            try:
+                token = choice.chooser.choose(runtime.logits(position + offset), position + 1 - choice.prefix)
+            except ValueError as error:
+                self._end(job, ChatError(f"the language model computed nonsense ({error}); ask again"))
+                return
+            if token is None:
+                job.cancelled = True
+                return
+            job.stats.generated += 1
+            last = runtime.ends_reply(token)
+            last = last or (choice.goes_on and job.stats.generated >= job.max_tokens)
+            if drafted and job.tokens[position + 1] == token and not last:
+                continue
+            del job.tokens[position + 1 :]
+            job.tokens.append(token)
+            if last or not choice.goes_on:
+                self._end(job)
+            elif len(slot.cached) > position + 1:
+                self._truncate(runtime, slot, position + 1)
+            return
 
     def _generate(self, runtime: Runtime, job: Job, row: int) -> None:
         """Choose the next token of a reply and hand it out."""
@@ -336,6 +394,7 @@ class Engine:
     def _end(self, job: Job, error: ChatError | None = None) -> None:
         if not job.done:
             job.done = True
+            job.settled = error is None and not job.cancelled
             job.outcome.ended(error)
         if threading.current_thread() is self._thread and job.sampler is not None:
             job.sampler.close()
@@ -350,22 +409,6 @@ class Engine:
                         self._end(job, ChatError("the language model was closed"))
                 slot.job = None
                 slot.waiting.clear()
-
-
-def _fill(runtime: Runtime, step: Step) -> list[int]:
-    """Lay the step's tokens in the batch; returns the row of each job's first."""
-    batch = runtime.batch
-    batch.clear()
-    rows = []
-    for slot, job, count in step:
-        start = len(slot.cached)
-        row = batch.add(slot.sequence, start, job.tokens[start : start + count])
-        rows.append(row)
-        if job.kind is Kind.REPLY and start + count == len(job.tokens):
-            batch.want_logits(row + count - 1)
-        if job.probe is not None and start < job.probe.position <= start + count:
-            batch.want_logits(row + job.probe.position - 1 - start)
-    return rows
 
 
 def _check(code: Decoded) -> None:

@@ -66,6 +66,7 @@ class Runtime:
         self._model: Any = None
         self._text_lock = threading.Lock()  # the vocabulary must not go while another thread reads it
         self._context: Any = None
+        self._endings: frozenset[int] | None = None
         _recent_errors.clear()
         llama_cpp.llama_log_set(_on_log, None)
         llama_cpp.llama_backend_init()
@@ -132,11 +133,14 @@ class Runtime:
         return list(tokens[:count])
 
     def piece(self, token: int) -> bytes:
-        """The bytes that a token stands for; a control token stands for none."""
+        """The bytes that a token stands for; a control token stands for none. Thread-safe."""
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            with self._text_lock:
+                if not self._model:
+                    raise ChatError("the language model is closed")
+                count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
             if count >= 0:
                 return buffer.raw[:count]
             size = -count
@@ -144,6 +148,22 @@ class Runtime:
     def ends_reply(self, token: int) -> bool:
         """Whether a reply stops before this token: end of generation, or any other control token."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token) or llama_cpp.llama_vocab_is_control(self._vocab, token))
+
+    def spellings(self) -> list[bytes]:
+        """Every token as the vocabulary spells it, in order: control tokens too. Thread-safe."""
+        with self._text_lock:
+            if not self._model:
+                raise ChatError("the language model is closed")
+            return [bytes(llama_cpp.llama_vocab_get_text(self._vocab, token) or b"") for token in range(self.vocabulary)]
+
+    def ending_tokens(self) -> frozenset[int]:
+        """The tokens before which a reply stops. Thread-safe."""
+        with self._text_lock:
+            if not self._model:
+                raise ChatError("the language model is closed")
+            if self._endings is None:
+                self._endings = frozenset(token for token in range(self.vocabulary) if self.ends_reply(token))
+            return self._endings
 
     def metadata(self, key: str) -> str | None:
         """A text value of the GGUF's header."""

@@ -23,6 +23,22 @@ class Work:
     urgent: bool
 
 
+def padded(counts: Sequence[int]) -> list[int]:
+    """How many tokens to give each sequence of a step, at least ``counts``, so that none is ever computed alone.
+
+    llama.cpp cuts a step into parts in which all sequences have equally many tokens: as many as the shortest has, then as many
+    as the next one has more, and so on. Attention of one token is another kernel than that of several, and rounds otherwise:
+    its logits differ by up to one. With two tokens or more in each part, a token's logits do not depend on what else
+    is in the step. At most one token is added to each.
+    """
+    found, before = list(counts), 0
+    for i in sorted(range(len(counts)), key=lambda i: counts[i]):
+        found[i] = max(counts[i], before)
+        found[i] += found[i] - before == 1
+        before = found[i]
+    return found
+
+
 def plan_step(works: Sequence[Work], *, alone: int, shared: int) -> list[int]:
     """How many tokens of each work to compute now; 0 for those that wait.
 

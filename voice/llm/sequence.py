@@ -1,8 +1,13 @@
 """What the engine keeps for each conversation, and what it is asked to do."""
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from voice.errors import ChatError
 from voice.llm.llamacpp import Sampler
@@ -19,6 +24,8 @@ class Kind(Enum):
     """Compute the prompt ahead of time; nobody waits."""
     SCORE = auto()
     """Compute the prompt and give one token's probability after it."""
+    CHOICE = auto()
+    """Let somebody else choose what follows, given the logits: see :class:`Choice`."""
 
 
 @dataclass(slots=True)
@@ -67,6 +74,82 @@ class Probe:
     token: int
 
 
+MAX_OFFERED = 16
+"""Draft tokens that a step takes of a job that goes on."""
+
+
+class Chooser(Protocol):
+    """Chooses tokens by their logits. Called on the engine's thread, between two steps: must be quick."""
+
+    def choose(self, logits: npt.NDArray[np.float32], index: int) -> int | None:
+        """The token behind the prefix and ``index`` more; None when nobody wants it any more.
+
+        ``logits`` is (vocabulary,), and a view that does not outlive the call. A ``ValueError`` fails the job.
+        """
+        ...
+
+
+def lay_offers(offers: "deque[tuple[int, Sequence[int]]]", tokens: list[int], *, decided: int, limit: int) -> None:
+    """Lay what was offered behind some tokens, as far as it agrees with them and leaves no gap; the offers are used up.
+
+    Args:
+        offers: drafts, each with the place in the tokens where it begins.
+        tokens: what is there already.
+        decided: how many of them are not up to a draft any more.
+        limit: how many there may be.
+    """
+    limit = min(limit, decided + MAX_OFFERED)
+    while offers:
+        place, offered = offers.popleft()
+        for token in offered:
+            if place > len(tokens) or place >= limit or (place < len(tokens) and tokens[place] != token):
+                break
+            if place == len(tokens):
+                tokens.append(token)
+            place += 1
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """What a job of kind ``CHOICE`` is: a prefix, perhaps a draft of what follows, and who chooses what really follows.
+
+    All of a draft is computed at once. Chosen is one token after another, for as long as the draft agrees, and one more: the
+    correction or the bonus. Then the job ends, or generates from there. It ends at an end-of-reply token in any case.
+
+    Attributes:
+        chooser: chooses.
+        prefix: tokens of the job that are not to be chosen.
+        bonus: whether a token is chosen behind a draft that was right to its end.
+        goes_on: whether to generate, up to the job's ``max_tokens``, where the draft ends.
+        parent: a job whose draft must come true for this one to make sense: this one's prefix is the parent's prefix and
+            draft. What the parent chose beyond that is not chosen again. If it chose otherwise, this job ends, ``stale``.
+        offers: drafts for a job that goes on, each with the place in the job's tokens where it begins; taken before each step.
+        known: tokens of the job that are not to be chosen, with those that the parent chose.
+        stale: it made no sense.
+    """
+
+    chooser: Chooser
+    prefix: int
+    bonus: bool = True
+    goes_on: bool = False
+    parent: "Job | None" = None
+    offers: deque[tuple[int, Sequence[int]]] = field(default_factory=lambda: deque(maxlen=64))
+    known: int = 0
+    stale: bool = False
+
+    def __post_init__(self) -> None:
+        self.known = self.prefix
+
+    def follow(self, tokens: list[int]) -> None:
+        """Take account of what became of the parent, given this job's tokens."""
+        parent, self.parent = self.parent, None
+        if parent is None:
+            return
+        known = parent.tokens
+        self.stale = not parent.settled or len(known) < self.prefix or tokens[: len(known)] != known
+        self.known = max(self.prefix, len(known))
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One request. ``tokens`` is what the conversation's cache must hold before the next result: prompt, then reply.
@@ -83,8 +166,11 @@ class Job:
     text: TextStream = field(default_factory=TextStream)
     stats: Stats = field(default_factory=Stats)
     sampler: Sampler | None = None
+    choice: Choice | None = None
     cancelled: bool = False
     done: bool = False
+    settled: bool = False
+    """It came to its own end."""
 
     @property
     def urgent(self) -> bool:
@@ -118,11 +204,12 @@ class Slot:
     def enqueue(self, job: Job) -> list[Job]:
         """Add a job and return those that it makes pointless.
 
-        A reply takes the conversation over: earlier replies and prefills end. A prefill replaces an earlier prefill.
+        A reply takes the conversation over: earlier replies and prefills end, and so does a choice that follows nothing. A
+        prefill replaces an earlier prefill.
         """
-        pointless = {Kind.REPLY: (Kind.REPLY, Kind.PREFILL), Kind.PREFILL: (Kind.PREFILL,), Kind.SCORE: (Kind.PREFILL,)}[
-            job.kind
-        ]
+        pointless: tuple[Kind, ...] = (Kind.PREFILL,)
+        if job.kind is Kind.REPLY or (job.choice is not None and job.choice.parent is None):
+            pointless = (Kind.REPLY, Kind.PREFILL, Kind.CHOICE)
         earlier = [*([self.job] if self.job else []), *self.waiting]
         self.waiting.append(job)
         return [other for other in earlier if other.kind in pointless and other.live]

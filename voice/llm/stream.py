@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from voice.errors import ChatError
-from voice.stages import Token
+from voice.errors import ChatError, VoiceError
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
-class TokenStream:
+class TokenStream(Generic[T]):
     """Tokens of one reply: put in by the engine's thread, taken by one task of one event loop.
 
     Args:
@@ -24,7 +24,7 @@ class TokenStream:
         self._loop = asyncio.get_running_loop()
         self._capacity = capacity
         self._on_room = on_room
-        self._items: deque[Token] = deque()
+        self._items: deque[T] = deque()
         self._ended = False
         self._error: ChatError | None = None
         self._changed = asyncio.Event()
@@ -36,7 +36,12 @@ class TokenStream:
         """Whether the receiver is ``capacity`` tokens behind."""
         return self._given - self._taken >= self._capacity
 
-    def put(self, token: Token) -> bool:
+    @property
+    def nearly_full(self) -> bool:
+        """Whether one token more makes it full."""
+        return self._given - self._taken >= self._capacity - 1
+
+    def put(self, token: T) -> bool:
         """Add a token, from the engine's thread. False when nobody can take it any more."""
         self._given += 1
         return self._call(self._items.append, token)
@@ -45,7 +50,7 @@ class TokenStream:
         """No more tokens come, from the engine's thread."""
         self._call(self._finish, error)
 
-    async def get(self) -> Token | None:
+    async def get(self) -> T | None:
         """The next token, or None at the end. Cancel-safe.
 
         Raises:
@@ -91,7 +96,7 @@ class Result(Generic[R]):
         """Give the value; the first one counts."""
         self._call(lambda: self.future.set_result(value))
 
-    def fail(self, error: ChatError) -> None:
+    def fail(self, error: VoiceError) -> None:
         """Give an error instead."""
         self._call(lambda: self.future.set_exception(error))
 

@@ -124,7 +124,10 @@ _GIT_LFS_POINTER = b"version https://git-lfs"
 
 def _users_own(text: str) -> Path:
     """A file or folder of the user's own, looked at just enough to refuse what no loader could explain."""
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ModelMissing(f"{text!r} names the home of a user that does not exist") from error
     if path.is_dir():
         return path
     try:

@@ -30,36 +30,59 @@ class Outgoing:
 
 
 class Placing:
-    """Where the turns of one conversation are answered. Belongs to one event loop; holds what was private, in memory only."""
+    """Where the turns of one conversation are answered. Belongs to one event loop; holds what was private, in memory only.
+
+    A private turn is answered here, and so is the one right after it, which most likely goes on about it. Neither is part of
+    what later goes out, nor is any later answer of the edge's, which has heard the private turn and may speak of it.
+    """
 
     def __init__(self, router: Router) -> None:
         self._router = router
         self._watch = router.watch()
         self._state = State()
         self._redactor = Redactor()
+        self._kept = Redactor()
+        self._repeats = False
+        self._ever_private = False
 
     def begin_turn(self) -> None:
         """A new turn: it inherits what the last one revealed."""
+        follows = self._watch.treatment == "edge"
         self._state = State(
-            tainted=self._state.tainted or self._watch.treatment == "edge",
+            tainted=follows,
             redacted=self._state.redacted or self._watch.treatment == "redact",
             last=self._state.last,
         )
         self._watch = self._router.watch()
+        self._repeats = False
 
     def place(self, text: str, forecast: Forecast) -> Decision:
         """The decision on the turn's transcript, or on what is drafted for; other words ask again. About a millisecond."""
-        decision = self._router.decide(text, watch=self._watch, state=self._state, forecast=forecast)
+        self._repeats = self._repeats or self._kept.hide(text) != text
+        state = replace(self._state, tainted=self._state.tainted or self._repeats)
+        decision = self._router.decide(text, watch=self._watch, state=state, forecast=forecast)
         self._redactor.redact(text, decision.verdict.findings)
-        self._state = State(self._state.tainted, self._state.redacted, decision.choice.route)
+        if decision.verdict.treatment == "edge":
+            self._kept.redact(text, decision.verdict.findings)
+        self._ever_private = self._ever_private or self._is_private
+        self._state = replace(self._state, last=decision.choice.route)
         return decision
+
+    def withholds(self, tier: str) -> bool:
+        """Whether the turn at hand, answered by ``tier``, must be left out of what later goes out."""
+        return self._is_private or (tier == "edge" and self._ever_private)
+
+    @property
+    def _is_private(self) -> bool:
+        return self._watch.treatment == "edge" or self._repeats
 
     def outgoing(self, messages: Sequence[Message], decision: Decision) -> "Outgoing":
         """The conversation as it may leave the device after this decision, which was to let it.
 
-        Where private matter leaves as placeholders only, every message is searched again: the assistant's, too.
+        Give it without the turns that :meth:`withholds` named. In a conversation that held anything private every message is
+        searched again: the assistant's, too.
         """
-        if not decision.choice.redact:
+        if not decision.choice.redact and not self._ever_private:
             return Outgoing(messages, None)
         return Outgoing([replace(message, text=self.hide(message.text)) for message in messages], self._redactor)
 

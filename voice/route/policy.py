@@ -48,7 +48,7 @@ class State:
     """What is known of the conversation.
 
     Attributes:
-        tainted: an earlier turn held private matter that must stay on the device.
+        tainted: the turn follows or repeats private matter that must stay on the device.
         redacted: an earlier turn held private matter that leaves with placeholders.
         last: where the last turn was answered.
         history_tokens: what a switch would have to prefill anew.
@@ -144,7 +144,7 @@ def _privacy(verdict: Verdict, state: State) -> str | None:
         kinds = sorted({str(found.kind) for found in verdict.findings})
         return f"private: {', '.join(kinds)}" if kinds else "private: found earlier in this turn"
     if state.tainted:
-        return "an earlier turn held private matter that stays on the device"
+        return "it follows or repeats private matter that stays on the device"
     return None
 
 

@@ -19,11 +19,14 @@ from voice.budget import Deadline, pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
+from voice.cost.ledger import Ledger
+from voice.cost.prices import Prices
 from voice.engines import Engines
 from voice.errors import AsrError, Overloaded, VoiceError
 from voice.pipeline import Attempt
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
+from voice.session.bill import bill
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
@@ -64,11 +67,20 @@ class Conversation:
         ChatBusy: the language model holds as many conversations as it can.
     """
 
-    def __init__(self, engines: Engines, config: Config, *, clock: Clock | None = None, trace: TraceLog | None = None) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        config: Config,
+        *,
+        clock: Clock | None = None,
+        trace: TraceLog | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
         self._engines = engines
         self._config = config
         self._clock = clock or MonotonicClock()
         self._trace = trace
+        self._ledger = ledger
         self._name = secrets.token_hex(4)
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
         self._history = History(config.llm.system_prompt)
@@ -250,9 +262,7 @@ class Conversation:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(
-            self._stages(), self._history.messages(), looks.idle, self._start, lambda: self._on_ready(turn)
-        )
+        preparation = Preparation(self._stages(), self._history, looks.idle, self._start, lambda: self._on_ready(turn))
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:
@@ -497,7 +507,9 @@ class Conversation:
             self._ear.tracker.close()
         heard = turn.heard(self._clock.now_s())
         if turn.committed and turn.said:
-            self._history.add(turn.said, heard)
+            self._charge(turn)
+            withheld = self._placing is not None and self._placing.withholds(turn.tier)
+            self._history.add(turn.said, heard, withheld=withheld)
         attempt = turn.preparation.attempt
         if turn.committed and attempt is not None and self._desk is not None:
             self._take_effect(turn)
@@ -508,6 +520,17 @@ class Conversation:
             self._trace.write(record if hide is None else with_texts(record, hide))
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
+
+    def _charge(self, turn: Turn) -> None:
+        if self._ledger is not None:
+            now_s = self._clock.now_s()
+            seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
+            prices = Prices.of(self._config.cloud, self._config.cost)
+            at_s = now_s + self._wall_offset_s
+            history = self._history.messages()
+            self._ledger.record(
+                bill(turn, self._name, history, prices=prices, cost=self._config.cost, seconds=seconds, at_s=at_s)
+            )
 
     def _on_overlap(self, what: Input) -> None:
         if what is Input.INTERRUPTION_CONFIRMED:

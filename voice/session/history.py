@@ -13,15 +13,23 @@ class History:
     def __init__(self, system_prompt: str, *, max_messages: int = 200) -> None:
         self._system = Message("system", system_prompt)
         self._messages: list[Message] = []
+        self._shareable: list[Message] = []
         self._max_messages = max_messages
 
-    def add(self, said: str, heard: str) -> None:
-        """Append one finished turn; an answer of which nothing was heard was not given."""
-        self._messages.append(Message("user", said))
-        if heard:
-            self._messages.append(Message("assistant", heard))
-        del self._messages[: max(0, len(self._messages) - self._max_messages)]
+    def add(self, said: str, heard: str, *, withheld: bool = False) -> None:
+        """Append one finished turn; an answer of which nothing was heard was not given.
+
+        ``withheld``: no part of it may leave the device.
+        """
+        added = [Message("user", said), *([Message("assistant", heard)] if heard else [])]
+        for messages in (self._messages, *([] if withheld else [self._shareable])):
+            messages.extend(added)
+            del messages[: max(0, len(messages) - self._max_messages)]
 
     def messages(self, *following: Message) -> list[Message]:
         """The system prompt, the turns so far, and what follows."""
         return [self._system, *self._messages, *following]
+
+    def shareable(self) -> list[Message]:
+        """The system prompt and the turns so far, without those that are withheld."""
+        return [self._system, *self._shareable]

@@ -56,7 +56,7 @@ class Pause:
     def wants_melody(self) -> bool:
         """Whether the words are known and do not decide."""
         known = self.evidence.transcript
-        return bool(known) and wants_melody(self.evidence, self._config.commit_probability, self._config.least_silence_ms)
+        return bool(known) and wants_melody(self.evidence, self._config.commit_probability)
 
     def learn_melody(self, probability: float) -> None:
         """The sound's own probability of being finished is known."""

@@ -7,15 +7,15 @@ same. There is at most one attempt; other words replace it.
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from voice.answer import Stages
 from voice.budget import Deadline
 from voice.errors import VoiceError
 from voice.pipeline import Attempt, Request
+from voice.session.history import History
 from voice.skills.desk import Alert
-from voice.stages import Message
 from voice.turn.completeness import completeness
 
 DRAFT_LOG_ODDS = -3.0
@@ -40,7 +40,7 @@ class Preparation:
     def __init__(
         self,
         stages: Stages,
-        history: Sequence[Message],
+        history: History,
         idle: asyncio.Event,
         start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
         on_ready: Callable[[], None],
@@ -113,8 +113,11 @@ class Preparation:
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
         )
 
+    def _request(self, text: str, alert: Alert | None) -> Request:
+        return Request(self._history.messages(), text, self._history.shareable(), alert)
+
     def _begin(self, text: str, failure: VoiceError | None = None, alert: Alert | None = None) -> Attempt:
-        request = Request(self._history, text, alert)
+        request = self._request(text, alert)
         attempt = self.attempt = Attempt(self._stages, request, self._idle, self._on_ready, failure)
         self._task = self._start(attempt.run(), "reply")
         return attempt

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from voice.answer import Tier
 from voice.budget import Stage
 from voice.events import ReplyEnd
 from voice.pipeline import Attempt
@@ -57,6 +58,12 @@ class Turn:
             self.pause = None
 
     @property
+    def tier(self) -> Tier:
+        """Who answers it: the cloud if any of the answer is the cloud's."""
+        attempt = self.preparation.attempt
+        return "edge" if attempt is None else attempt.account.tier
+
+    @property
     def said(self) -> str:
         """What the user said or typed, as far as it is known."""
         return self.transcript or self.typed or ""
@@ -77,7 +84,7 @@ class Turn:
             self.trace.took_ms[Stage.ASR] = self.looks.took_ms
         return self.trace.record(
             end_reason=reason,
-            tier="edge" if attempt is None else attempt.account.tier,
+            tier=self.tier,
             typed=self.typed is not None,
             user_text=self.said,
             reply_text=attempt.reply if attempt is not None else "",

@@ -70,6 +70,8 @@ _BROKEN = 0.0015
 """Below it, a "-" is no evidence: only a word cut in two has one, but not every unfinished word is cut in two."""
 _WRITTEN, _NOT_WRITTEN = 0.5, 0.005
 """The probability of a mark, for a recogniser that only gives text."""
+WORDS_DECIDE_MS = 150.0
+"""Words with which a turn would be over after so little silence decide by themselves."""
 _DOUBTFUL = -1.0
 """The log-odds that stand in for a melody that nobody listened to, once the words are known."""
 _MOST_EXPONENT = 10.0
@@ -97,13 +99,13 @@ def silence_needed_ms(evidence: Evidence, commit_probability: float, weights: We
     return 100.0 * math.exp(min(missing / weights.silence, _MOST_EXPONENT))
 
 
-def wants_melody(evidence: Evidence, commit_probability: float, within_ms: float) -> bool:
-    """Whether the words leave it open that the turn is over after ``within_ms`` of silence.
+def wants_melody(evidence: Evidence, commit_probability: float) -> bool:
+    """Whether the words leave it open that the turn is over.
 
     To hear the melody costs about half as much as a transcript. Where even a doubtful one would not hold the turn open, it is
     not worth it: that spares 62 % of 56 true ends the wait, and cuts off none of 102 pauses more.
     """
-    return evidence.melody is None and silence_needed_ms(evidence, commit_probability) > within_ms
+    return evidence.melody is None and silence_needed_ms(evidence, commit_probability) > WORDS_DECIDE_MS
 
 
 def features(evidence: Evidence, unknown: Features) -> Features:

@@ -1,0 +1,105 @@
+"""``voice doctor``: what it makes of this machine and of machines that are not well."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from voice.cli import app
+from voice.commands.doctor import library, model, models, python
+from voice.config import Config, LlmConfig
+from voice.models import manifest
+
+RUN = CliRunner()
+
+
+def findings(*arguments: str) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    """The exit code, and what was found, by name."""
+    result = RUN.invoke(app, [*arguments, "doctor", "--json"])
+    found: dict[str, list[dict[str, str]]] = {}
+    for line in result.stdout.splitlines():
+        one = json.loads(line)
+        found.setdefault(one["name"], []).append(one)
+    return result.exit_code, found
+
+
+@pytest.mark.parametrize(("version", "state"), [((3, 10), "warning"), ((3, 11), "ok"), ((3, 13), "ok"), ((3, 14), "warning")])
+def test_which_python_suits(version: tuple[int, int], state: str) -> None:
+    assert python(version).state == state
+
+
+def test_a_library_that_crashes_is_named_and_cured() -> None:
+    found = library((sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGILL)"))
+    assert found.state == "error"
+    assert "-4" in found.says
+    assert "scripts/start" in found.cure
+
+
+def test_a_library_that_is_not_there_is_named() -> None:
+    found = library((sys.executable, "-c", "import no_such_library"))
+    assert (found.state, "no_such_library" in found.says) == ("error", True)
+
+
+@pytest.mark.real
+def test_the_real_library_loads() -> None:
+    assert library().says.startswith("llama-cpp-python ")
+
+
+def test_the_models_of_the_settings_are_looked_at_not_those_of_the_defaults(tmp_path: Path) -> None:
+    own = tmp_path / "own.gguf"
+    named = models(Config(llm=LlmConfig(model=str(own))))
+    assert str(own) in named
+    assert Config().llm.model not in named
+    assert "neither a model's name nor a file" in model(str(own)).says
+    own.write_bytes(b"GGUF and so on")
+    assert model(str(own)).state == "ok"
+    own.write_bytes(b"<html>")
+    assert "not a GGUF" in model(str(own)).says
+
+
+def test_a_damaged_model_is_found_by_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    known = manifest.load().get("vad-silero-v6")
+    assert "is not on this machine" in model(known.name).says
+    folder = tmp_path / "models" / known.name
+    folder.mkdir(parents=True)
+    for file in known.files:
+        (folder / file.path).write_bytes(bytes(file.size_bytes))  # as long as the right one
+    found = model(known.name)
+    assert "was changed" in found.says
+    assert (found.state, found.cure) == ("error", "voice models fetch vad-silero-v6")
+
+
+def test_wrong_settings_are_a_finding_and_the_rest_is_checked_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    code, found = findings("--set", "llm.modle=x")
+    assert code == 1
+    assert "did you mean 'model'?" in found["settings"][0]["says"]
+    assert {one["state"] for one in found["model"]} == {"error"}
+    assert found["cloud"][0]["state"] == "ok"
+
+
+def test_a_taken_port_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        _, found = findings("--set", f"server.port={other.getsockname()[1]}")
+    assert found["port"][0]["state"] == "warning"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://", "http://host:99999/v1", "http://a..b/v1", f"http://{'x' * 80}/v1", "http://[::1", "https://127.0.0.1:1/v1"],
+)
+def test_no_address_is_a_traceback(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    changes = ("cloud.enabled=true", "cloud.model=m", f'cloud.base_url="{url}"')
+    code, found = findings(*(word for change in changes for word in ("--set", change)))
+    assert code == 1
+    assert [(one["state"], bool(one["cure"])) for one in found["address"]] == [("error", True)]

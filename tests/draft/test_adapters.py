@@ -1,0 +1,207 @@
+"""SGLang, vLLM and predicted outputs, against servers that answer in their shapes on real sockets."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.draft.engines import VOCABULARY, Engine, openai, row, says, sglang_engine, vllm_engine
+from voice.draft.acceptance import GREEDY, Proposal, Sampling, distribution
+from voice.draft.chi2 import p_value
+from voice.draft.predicted import PredictedOutputs
+from voice.draft.sglang import SglangVerifier
+from voice.draft.verifier import Block, believe
+from voice.draft.vllm import VllmVerifier
+from voice.errors import VerifierError
+from voice.stages import Message
+
+PREFIX = (3, 7, 11)
+Adapter = type[SglangVerifier] | type[VllmVerifier]
+KINDS: list[tuple[Adapter, Callable[..., Engine]]] = [(SglangVerifier, sglang_engine), (VllmVerifier, vllm_engine)]
+both = pytest.mark.parametrize(("adapter", "engine"), KINDS, ids=["sglang", "vllm"])
+
+
+def drafts(tokens: list[int]) -> tuple[Proposal, ...]:
+    return tuple(Proposal(token) for token in tokens)
+
+
+@both
+async def test_a_greedy_draft_is_judged_as_the_target_would(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    truth = says(PREFIX, 8)
+    async with engine() as server:
+        verifier = await adapter.connect(server.url)
+        for good in range(6):
+            draft = [*truth[:good], (truth[good] + 1) % VOCABULARY, 5] if good < 5 else truth[:5]
+            block = Block(PREFIX, drafts(draft))
+            verdict = believe(block, await verifier.verify(block), vocabulary_size=VOCABULARY, ends=lambda _: False)
+            assert verdict.accepted == good
+            assert [c.token for c in verdict.tokens] == truth[: good + 1]
+            assert verdict.tokens[0].logprob == pytest.approx(row(PREFIX[-1])[truth[0]], abs=1e-6)
+        empty = await verifier.verify(Block(PREFIX))
+        assert [c.token for c in empty.tokens] == truth[:1]
+        streamed = [c.token async for c in verifier.stream(PREFIX, max_tokens=8, sampling=GREEDY)]
+        assert streamed == truth
+        await verifier.aclose()
+
+
+@both
+async def test_a_sampled_draft_comes_from_the_targets_distribution(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    sampling = Sampling(0.9, top_k=6, top_p=0.9)
+    expected = distribution(row(PREFIX[-1]), sampling)
+    likely = int(expected.argmax())
+    counts = np.zeros(VOCABULARY, dtype=np.int64)
+    async with engine() as server:
+        verifier = await adapter.connect(server.url)
+        block = Block(PREFIX, drafts([likely]), sampling)
+        for _ in range(600):
+            counts[(await verifier.verify(block)).tokens[0].token] += 1
+        assert p_value(counts, expected) > 0.001
+        with pytest.raises(VerifierError, match="top-k"):
+            await verifier.verify(Block(PREFIX, (), Sampling(1.0)))
+        await verifier.aclose()
+
+
+async def test_what_sglang_is_asked() -> None:
+    async with sglang_engine() as server:
+        verifier = await SglangVerifier.connect(server.url, key="secret")
+        await verifier.verify(Block(PREFIX, drafts([1, 2])))
+        body = server.bodies[-1]
+        assert body["input_ids"] == [*PREFIX, 1, 2]
+        assert body["logprob_start_len"] == len(PREFIX) - 1
+        assert "Bearer secret" in server.headers[-1]
+        await verifier.aclose()
+
+
+def always(answer: Any) -> Callable[[Any], Any]:
+    return lambda _: answer
+
+
+def without(*path: str) -> Callable[[Any], Any]:
+    def change(answer: Any) -> Any:
+        place = answer
+        for key in path[:-1]:
+            place = place[int(key) if key.isdigit() else key]
+        del place[path[-1]]
+        return answer
+
+    return change
+
+
+def sglang_rows(change: Callable[[list[Any]], Any], name: str = "input_top_logprobs") -> Callable[[Any], Any]:
+    def altered(answer: Any) -> Any:
+        answer["meta_info"][name] = change(answer["meta_info"][name])
+        return answer
+
+    return altered
+
+
+def nan_row(rows: list[Any]) -> list[Any]:
+    rows[1] = [[float("nan"), 4, None]]
+    return rows
+
+
+SGLANG: dict[str, Callable[[Any], Any]] = {
+    "no rows": without("meta_info"),
+    "too few rows": sglang_rows(lambda rows: rows[:-1], "input_token_logprobs"),
+    "too few distributions": sglang_rows(lambda rows: rows[:1]),
+    "nan": sglang_rows(nan_row),
+    "another draft": sglang_rows(lambda rows: [*rows[:-1], [rows[-1][0], 39, None]], "input_token_logprobs"),
+    "another version": lambda answer: {"meta_info": {**answer["meta_info"], "weight_version": "new"}},
+    "garbage": lambda _: b"<html>",
+    "a list": lambda _: [1, 2],
+    "silence": lambda _: None,
+}
+
+
+def vllm_rows(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
+    def altered(answer: Any) -> Any:
+        choice = answer["choices"][0]
+        choice["prompt_logprobs"] = change(choice["prompt_logprobs"])
+        return answer
+
+    return altered
+
+
+def nan_entry(rows: list[Any]) -> list[Any]:
+    rows[-1] = {token: {**entry, "logprob": float("nan")} for token, entry in rows[-1].items()}
+    return rows
+
+
+VLLM: dict[str, Callable[[Any], Any]] = {
+    "no rows": without("choices", "0", "prompt_logprobs"),
+    "too few rows": vllm_rows(lambda rows: rows[:-1]),
+    "nan": vllm_rows(nan_entry),
+    "another draft": vllm_rows(lambda rows: [*rows[:-1], {"39": {"logprob": -1.0, "rank": 1}}]),
+    "another model": lambda answer: {**answer, "model": "other"},
+    "garbage": lambda _: b"<html>",
+    "a list": lambda _: [],
+    "silence": lambda _: None,
+}
+BROKEN = [(SglangVerifier, sglang_engine, how) for how in SGLANG.values()] + [
+    (VllmVerifier, vllm_engine, how) for how in VLLM.values()
+]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "engine", "how"), BROKEN, ids=[f"sglang {k}" for k in SGLANG] + [f"vllm {k}" for k in VLLM]
+)
+async def test_an_answer_that_cannot_be_is_dropped(
+    adapter: Adapter, engine: Callable[..., Engine], how: Callable[[Any], Any]
+) -> None:
+    truth = says(PREFIX, 3)
+    async with engine(how) as server:
+        verifier = await adapter.connect(server.url, within_s=0.3)
+        with pytest.raises(VerifierError):
+            await verifier.verify(Block(PREFIX, drafts(truth[:2])))
+        await verifier.aclose()
+
+
+@both
+async def test_a_refusal_names_its_cure(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    async with engine() as server:
+        verifier = await adapter.connect(server.url)
+        for status, cure in ((401, "key"), (404, "draft.url"), (429, "too many"), (500, "log")):
+            server.status = status
+            with pytest.raises(VerifierError, match=cure):
+                await verifier.verify(Block(PREFIX))
+            with pytest.raises(VerifierError, match=cure):
+                await anext(verifier.stream(PREFIX, max_tokens=3, sampling=GREEDY))
+        await verifier.aclose()
+        with pytest.raises(VerifierError):
+            await adapter.connect("http://127.0.0.1:9")
+
+
+@both
+async def test_a_stream_that_is_none(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    for answer in (b"data: {\n\n", [{"nothing": 1}], [{"choices": [{"logprobs": {"tokens": ["x"], "token_logprobs": [0]}}]}]):
+        async with engine(always(answer)) as server:
+            verifier = await adapter.connect(server.url)
+            with pytest.raises(VerifierError):
+                async for _ in verifier.stream(PREFIX, max_tokens=3, sampling=GREEDY):
+                    pass
+            await verifier.aclose()
+
+
+async def test_predicted_outputs_bill_what_they_reject() -> None:
+    async with Engine({"/v1/chat/completions": openai}) as server:
+        service = PredictedOutputs(server.url, model="gpt", key="k")
+        question = [Message("user", "Why?")]
+        text = "".join([t.text async for t in service.reply(question, max_tokens=50, draft="The sky is green, mostly.")])
+        assert text == "The sky is blue."
+        assert server.bodies[-1]["prediction"] == {"type": "content", "content": "The sky is green, mostly."}
+        assert "max_completion_tokens" not in server.bodies[-1]
+        assert (service.usage.accepted, service.usage.rejected, service.usage.billed_output) == (3, 5, 9)
+        assert "".join([t.text async for t in service.reply(question, max_tokens=2)]) == "The sky "
+        assert server.bodies[-1]["max_completion_tokens"] == 2
+        await service.aclose()
+
+
+async def test_predicted_outputs_that_fail() -> None:
+    for answer in (b"data: 3\n\n", [{"choices": [3]}], []):
+        async with Engine({"/v1/chat/completions": always(answer)}) as server:
+            service = PredictedOutputs(server.url, model="gpt", key="k")
+            with pytest.raises(VerifierError):
+                async for _ in service.reply([Message("user", "Why?")], max_tokens=5):
+                    pass
+            await service.aclose()

@@ -1,0 +1,44 @@
+"""Two models of one family: the same weights, quantised differently."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from voice.errors import ModelError
+from voice.models import files, manifest, store
+from voice.models.store import as_shipped, home
+
+_WITHIN_S = 240.0
+
+
+def quantised(name_or_path: str, kind: str) -> Path:
+    """A language model as ``q4_0`` or ``q8_0``: made once from the file as shipped, kept beside the models.
+
+    Args:
+        name_or_path: a name in the manifest, or a GGUF file.
+        kind: the quantisation.
+
+    Raises:
+        ModelError: the model is missing or damaged, or cannot be quantised so.
+    """
+    known = manifest.load().find(name_or_path)
+    if known is not None:
+        for file in known.files:
+            store.check(known, file)
+    source = as_shipped(known) if known is not None else store.locate(name_or_path)
+    folder = home() / "pairs"
+    made = folder / f"{source.stem}.{files.sha256(source)[:12]}.{kind}.gguf"
+    if made.is_file():
+        return made
+    folder.mkdir(parents=True, exist_ok=True)
+    part = made.with_suffix(".part")
+    command = [sys.executable, "-m", "voice.models.trial", "quantise", str(source), str(part), kind]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN_S, check=False)  # noqa: S603
+    except (subprocess.TimeoutExpired, OSError) as error:
+        raise ModelError(f"{source.name} cannot be quantised to {kind}: {error}") from error
+    if done.returncode or not part.is_file():
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise ModelError(f"{source.name} cannot be quantised to {kind}: {lines[-1][:200]}")
+    part.replace(made)
+    return made

@@ -1,0 +1,95 @@
+"""The verifier as the cloud of the pipeline: :class:`~voice.stages.CloudModel`, drafted by the edge model.
+
+What leaves the device is decided before: the messages that come here are those that may. A reply borrows a conversation of the
+edge model to draft in, with the verifier's session that belongs to it. Where the verifier fails nothing is made up here: the
+pipeline has the edge go on, at a clause.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+
+from voice.draft.chat import DraftedChat, DraftedModel
+from voice.draft.verifier import Identity
+from voice.errors import ChatBusy, ChatError, CloudError, VerifierError
+from voice.stages import Message, Token, Usage
+
+KEPT = 4
+"""Conversations kept for the next reply, with their connections."""
+CLAUSE_TOKENS = 8
+"""Of a first clause, for the forecast."""
+
+
+class DraftedCloud:
+    """Answers what is placed in the cloud. Belongs to one event loop.
+
+    Args:
+        model: drafts, and knows how to reach the verifier.
+    """
+
+    def __init__(self, model: DraftedModel) -> None:
+        self._model = model
+        self._idle: list[DraftedChat] = []
+        self._closed = False
+
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+    ) -> AsyncGenerator[Token, None]:
+        """See :class:`~voice.stages.CloudModel`."""
+        chat = self._take()
+        try:
+            async with aclosing(chat.reply(messages, max_tokens=max_tokens, prefix=prefix)) as tokens:
+                async for token in tokens:
+                    yield token
+            on_usage(Usage(tokens_in=int(chat.trace.get("prompt", 0)), tokens_out=int(chat.trace.get("tokens", 0))))
+        except VerifierError as error:
+            raise CloudError(str(error), code="cloud_unreachable") from error
+        except ChatError as error:
+            raise CloudError(str(error), code="cloud_failed") from error
+        finally:
+            self._give_back(chat)
+
+    @property
+    def forecast_ms(self) -> float | None:
+        """See :class:`~voice.stages.CloudModel`; None, too, while there is no connection. Asking begins to connect."""
+        who = self._known()
+        if who is None:
+            return None
+        controller = self._model.controller(who)
+        conditions = controller.conditions("")
+        token_ms = controller.token.value_ms or 50.0
+        gain = controller.plan("", depth=0).gain if conditions is not None else 1.0
+        return controller.rtt.value_ms + token_ms * (1 + CLAUSE_TOKENS / gain)
+
+    async def aclose(self) -> None:
+        """See :class:`~voice.stages.CloudModel`. Keeps what was learnt about acceptance."""
+        if not self._closed:
+            self._closed = True
+            while self._idle:
+                await self._idle.pop().aclose()
+            await asyncio.to_thread(self._model.health.save)
+
+    def _known(self) -> Identity | None:
+        try:
+            chat = self._take()
+        except CloudError:
+            return None
+        who = chat.verifier_identity()
+        self._give_back(chat)
+        return who
+
+    def _take(self) -> DraftedChat:
+        if self._closed:
+            raise CloudError("the verifier's connections are closed", code="cloud_unreachable")
+        if self._idle:
+            return self._idle.pop()
+        try:
+            return self._model.open(alone=False)
+        except ChatBusy as error:
+            raise CloudError("no conversation of the edge model is free to draft in", code="cloud_limited") from error
+
+    def _give_back(self, chat: DraftedChat) -> None:
+        if self._closed or len(self._idle) >= KEPT:
+            chat.close()
+        else:
+            self._idle.append(chat)

@@ -1,0 +1,419 @@
+"""Draft and verify: one reply, token by token.
+
+Strategy: what is approved is a list of tokens; ahead of it lies what the edge has drafted, a part of which is in flight. Four
+things happen: a draft token is written, a verdict comes back, a token of plain streaming comes, or a timer goes off. Each moves
+the list, and where the list and the draft disagree the draft begins anew from the list: the edge's cache forgets what was
+wrong, what is in flight behind it is nobody's, and its answers are dropped.
+
+A verifier that takes offers streams all the time, and drafts hurry it on: that is never slower than streaming. One that does
+not is asked block by block where that is expected to be faster, else it streams. The first block is empty: the verifier
+reads the prompt and says the first token while the edge still reads and drafts, so that a drafted reply begins no later
+than a streamed one.
+
+When the verifier is silent for too long, or answers what cannot be, the edge finishes the reply from what was approved.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from voice.draft.acceptance import Proposal
+from voice.draft.plan import Controller, Plan
+from voice.draft.terms import Account, Approved, Drafter, Terms
+from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
+from voice.errors import ChatError, VerifierError
+
+RECONSIDER_AFTER = 24
+"""Judged tokens of a reply after which the plan is made anew, and again after as many."""
+CLAUSE_TOKENS = 8
+"""A first clause is not longer: with so many approved at the deadline nothing is forced."""
+ALONE_TOKENS = 12
+"""Beside a stream the edge drafts the first few tokens: it may have to step in, and acceptance is learnt from them."""
+OFFERED_AHEAD = 16
+"""Draft tokens ahead of what was approved, with a verifier that takes offers. It drops what is further on."""
+STALE_ANSWERS = 3
+"""A verifier that calls so many live blocks stale in one reply has lost the thread."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    block: Block
+    task: "asyncio.Task[Verdict]"
+    sent_s: float
+
+
+class Reply:
+    """One reply. :meth:`tokens` may be iterated once."""
+
+    def __init__(self, drafter: Drafter, verifier: Verifier, controller: Controller, terms: Terms) -> None:
+        self._drafter = drafter
+        self._verifier = verifier
+        self._controller = controller
+        self._terms = terms
+        self._tokens = list(terms.prefix)
+        self._ahead: deque[Proposal] = deque()
+        self._sent_to = len(self._tokens)
+        self._flights: deque[_Flight] = deque()
+        self._out: deque[Approved] = deque()
+        self._writing: asyncio.Task[Proposal | None] | None = None
+        self._written_out = False
+        self._stream: AsyncGenerator[Chosen, None] | None = None
+        self._streaming: asyncio.Task[Chosen | None] | None = None
+        self._done = terms.max_tokens < 1
+        self._reconsider_at = RECONSIDER_AFTER
+        self._judged_at_s = self._streamed_at_s = 0.0
+        self._draft_at = 0
+        self._forced = False
+        self._offer: Callable[[int, Sequence[int]], Awaitable[None]] | None = getattr(verifier, "offer", None)
+        self._depth = verifier.depth if self._offer is None else 0
+        if drafter.token_ms:
+            controller.draft.add(drafter.token_ms)
+        self.account = Account(plan=controller.plan(terms.kind, depth=self._depth))
+
+    async def tokens(self) -> AsyncGenerator[Approved, None]:
+        """The reply, each token as soon as it is approved.
+
+        Closing the generator stops both models. Raises :class:`~voice.errors.ChatError` when the edge failed where it was
+        needed, and :class:`~voice.errors.VerifierError` where the terms do not let the edge finish alone.
+        """
+        began_s = self._judged_at_s = asyncio.get_running_loop().time()
+        try:
+            self._restart_draft()
+            if self.account.plan.streams or self._offer is not None:
+                self._start_stream()
+            else:
+                self._send(0)
+            while not self._done:
+                await self._step(began_s)
+                while self._out:
+                    self._note_time(began_s)
+                    yield self._out.popleft()
+        finally:
+            self._drafter.stop()
+            await self._stop(self._writing, *(flight.task for flight in self._flights))
+            await self._stop_stream()
+
+    def _note_time(self, began_s: float) -> None:
+        self.account.took_ms = (asyncio.get_running_loop().time() - began_s) * 1e3
+        self.account.first_ms = self.account.first_ms or self.account.took_ms
+
+    # --- what happens next ---------------------------------------------------------------------------------------------------
+
+    async def _step(self, began_s: float) -> None:
+        if self.account.failure:
+            await self._finish_alone()
+            return
+        try:
+            if self._writing is None and self._may_write():
+                self._writing = asyncio.create_task(self._drafter.next())
+            if self._offer is None:
+                self._send_what_is_ready()
+            elif not self.account.plan.streams:
+                await self._offer_what_is_ready(self._offer)
+            await self._wait(began_s)
+            self._take_draft()
+            self._take_verdicts()
+            self._take_streamed()
+        except VerifierError as error:
+            self.account.failure = str(error)
+            if not self._terms.alone:
+                raise
+
+    def _may_write(self) -> bool:
+        """Whether the draft should go on. Beside a stream it goes only as far as the edge may have to step in."""
+        if self._written_out or len(self._tokens) + len(self._ahead) >= self._limit:
+            return False
+        plan = self.account.plan
+        if plan.streams:
+            return len(self._ahead) < ALONE_TOKENS - self.account.approved
+        return len(self._ahead) < (OFFERED_AHEAD if self._offer is not None else 2 * (plan.depth + 1) * plan.draft_tokens)
+
+    @property
+    def _limit(self) -> int:
+        return len(self._terms.prefix) + self._terms.max_tokens
+
+    async def _wait(self, began_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        waits: list[asyncio.Task[Any]] = [task for task in (self._writing, self._streaming) if task is not None]
+        waits += [flight.task for flight in list(self._flights)[:1]]
+        until_s = self._judged_at_s + self._terms.patience_ms / 1e3
+        deadline = self._terms.deadline_ms
+        late = deadline is not None and not self._forced and self.account.approved < CLAUSE_TOKENS
+        forced_s = began_s + deadline / 1e3 if deadline is not None and late else None
+        if forced_s is not None and (self._ahead or loop.time() < forced_s):
+            until_s = min(until_s, forced_s)
+        done: set[asyncio.Task[Any]] = set()
+        if waits:
+            done, _ = await asyncio.wait(waits, timeout=max(0.0, until_s - loop.time()), return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            return
+        if forced_s is not None and loop.time() >= forced_s and self._force():
+            return
+        if not waits or loop.time() >= self._judged_at_s + self._terms.patience_ms / 1e3:
+            raise VerifierError(f"the verifier has said nothing for {self._terms.patience_ms:.0f} ms")
+
+    # --- the draft -----------------------------------------------------------------------------------------------------------
+
+    def _restart_draft(self) -> None:
+        self._ahead.clear()
+        self._sent_to = len(self._tokens)
+        self._written_out = False
+        self._draft_at = len(self._tokens)
+        self._drafter.begin(self._tokens)
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
+
+    def _take_draft(self) -> None:
+        if self._writing is None or not self._writing.done():
+            return
+        task, self._writing = self._writing, None
+        try:
+            proposal = task.result()
+        except ChatError:  # the reply can do without its edge as long as the verifier answers
+            if self._offer is not None:
+                self.account.plan = Plan()
+            elif self.account.plan.draft_tokens:
+                self._switch_to_stream()
+            proposal = None
+        if proposal is None:
+            self._written_out = True
+            return
+        self.account.drafted += 1
+        self._written_out = self._terms.ends(proposal.token)
+        if self._drafter.token_ms:
+            self._controller.draft.add(self._drafter.token_ms)
+        place, self._draft_at = self._draft_at, self._draft_at + 1
+        if place >= len(self._tokens):
+            self._ahead.append(proposal)
+            return
+        right = self._tokens[place] == proposal.token  # the verifier was faster
+        self._count(int(right), int(not right))
+        if not right:
+            self.account.rollbacks += 1
+            self._restart_draft()
+
+    async def _offer_what_is_ready(self, offer: Callable[[int, Sequence[int]], Awaitable[None]]) -> None:
+        behind = max(0, self._sent_to - len(self._tokens))
+        unsent = [proposal.token for proposal in list(self._ahead)[behind:]]
+        if unsent and self._stream is not None:
+            place, self._sent_to = len(self._tokens) + behind, len(self._tokens) + len(self._ahead)
+            self.account.rounds += 1
+            await offer(place, unsent)
+
+    def _send_what_is_ready(self) -> None:
+        plan = self.account.plan
+        while not plan.streams and len(self._flights) < min(plan.depth, self._verifier.depth):
+            unsent = len(self._tokens) + len(self._ahead) - self._sent_to
+            stopped = self._written_out or len(self._tokens) + len(self._ahead) >= self._limit
+            if unsent < plan.draft_tokens and not (unsent and stopped) and (self._flights or not stopped):
+                return
+            if not unsent and self._flights:
+                return
+            self._send(min(unsent, plan.draft_tokens))
+
+    def _send(self, count: int) -> None:
+        """Send a block of ``count`` tokens behind what was sent last."""
+        behind = self._sent_to - len(self._tokens)
+        ahead = list(self._ahead)
+        draft = tuple(ahead[behind : behind + count])
+        block = Block(
+            prefix=(*self._tokens, *(proposal.token for proposal in ahead[:behind])),
+            draft=draft,
+            sampling=self._terms.sampling,
+            bonus=not any(proposal.support for proposal in draft) or self.account.plan.depth == 1,
+            follows=bool(self._flights),
+        )
+        self._sent_to += count
+        task = asyncio.create_task(self._verifier.verify(block))
+        self._flights.append(_Flight(block, task, asyncio.get_running_loop().time()))
+
+    # --- the verdicts --------------------------------------------------------------------------------------------------------
+
+    def _take_verdicts(self) -> None:
+        while self._flights and self._flights[0].task.done() and not self._done:
+            flight = self._flights.popleft()
+            size = self._verifier.identity.vocabulary_size
+            verdict = believe(flight.block, flight.task.result(), vocabulary_size=size, ends=self._terms.ends)
+            if verdict.stale:
+                self._on_stale()
+                continue
+            self._note_flight(flight, verdict)
+            self._apply(flight.block, verdict)
+        self._reconsider()
+
+    def _on_stale(self) -> None:
+        """The verifier has dropped a block that is still wanted: it is sent again."""
+        self.account.stale += 1
+        if self.account.stale > STALE_ANSWERS:
+            raise VerifierError("the verifier keeps losing the thread")
+        self._abandon_flights()
+        self._sent_to = len(self._tokens)
+
+    def _note_flight(self, flight: _Flight, verdict: Verdict) -> None:
+        self.account.rounds += 1
+        self._controller.flight(
+            took_ms=(asyncio.get_running_loop().time() - flight.sent_s) * 1e3,
+            compute_ms=verdict.compute_ms,
+            draft_tokens=len(flight.block.draft),
+            queued=flight.block.follows,
+            prompt=self.account.approved == 0,
+        )
+
+    def _apply(self, block: Block, verdict: Verdict) -> None:
+        known = len(self._tokens) - len(block.prefix)
+        if known < 0 or [chosen.token for chosen in verdict.tokens[:known]] != self._tokens[len(block.prefix) :]:
+            raise VerifierError("the verifier's answers contradict one another")
+        kept = lost = 0
+        for chosen in verdict.tokens[known:]:
+            if self._done:
+                break
+            drafted = bool(self._ahead)
+            right = self._approve(chosen)
+            kept += drafted and right
+            lost += drafted and not right
+        self._count(kept, lost)
+
+    def _count(self, accepted: int, rejected: int) -> None:
+        self.account.accepted += accepted
+        self.account.rejected += rejected
+        if accepted or rejected:
+            self._controller.judged(self._terms.kind, accepted, rejected)
+
+    def _approve(self, chosen: Chosen, by: Literal["verifier", "edge"] = "verifier") -> bool:
+        """Add a token to the reply; False if the draft said otherwise (not: if there was none)."""
+        self._tokens.append(chosen.token)
+        self._sent_to = max(self._sent_to, len(self._tokens))
+        self._judged_at_s = asyncio.get_running_loop().time()
+        self.account.approved += 1
+        self.account.by_edge += by == "edge"
+        self._done = self._terms.ends(chosen.token) or self.account.approved >= self._terms.max_tokens
+        self._out.append(Approved(chosen.token, chosen.logprob, by))
+        expected = self._ahead.popleft() if self._ahead else None
+        if expected is not None and expected.token == chosen.token:
+            return True
+        if expected is not None and not self._done:
+            self.account.rollbacks += 1
+            self._abandon_flights()
+            self._restart_draft()
+        return expected is None
+
+    def _abandon_flights(self) -> None:
+        for flight in self._flights:
+            flight.task.cancel()
+            flight.task.add_done_callback(_forget)
+        self._flights.clear()
+
+    def _reconsider(self) -> None:
+        """Go on with plain streaming if this reply's draft turns out to be worth less."""
+        judged = self.account.accepted + self.account.rejected
+        if self._offer is not None or self.account.plan.streams or self._done or judged < self._reconsider_at:
+            return
+        self._reconsider_at = judged + RECONSIDER_AFTER
+        plan = self._controller.plan(self._terms.kind, depth=self._depth)
+        if plan.streams:
+            self._switch_to_stream()
+        else:
+            self.account.plan = plan
+
+    # --- plain streaming -----------------------------------------------------------------------------------------------------
+
+    def _switch_to_stream(self) -> None:
+        self._abandon_flights()
+        self.account.switched = True
+        self.account.plan = Plan()
+        self._start_stream()
+
+    def _start_stream(self) -> None:
+        self._stream = self._verifier.stream(
+            tuple(self._tokens), max_tokens=self._limit - len(self._tokens), sampling=self._terms.sampling
+        )
+        self._streamed_at_s = 0.0
+        self._streaming = asyncio.create_task(_next_of(self._stream))
+
+    def _take_streamed(self) -> None:
+        if self._streaming is None or not self._streaming.done() or self._stream is None:
+            return
+        chosen = self._streaming.result()
+        if chosen is None:
+            self._done = True
+            return
+        now_s = asyncio.get_running_loop().time()
+        if self._streamed_at_s and self.account.plan.streams:
+            self._controller.token.add(max(0.01, (now_s - self._streamed_at_s) * 1e3))
+        self._streamed_at_s = now_s
+        drafted = bool(self._ahead)
+        right = self._approve(chosen)
+        if drafted:
+            self._count(int(right), int(not right))
+        self._streaming = None if self._done else asyncio.create_task(_next_of(self._stream))
+
+    async def _stop_stream(self) -> None:
+        await self._stop(self._streaming)
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            with contextlib.suppress(VerifierError):
+                await stream.aclose()
+
+    # --- the edge steps in ---------------------------------------------------------------------------------------------------
+
+    def _force(self) -> bool:
+        """Speak what the edge has, up to a whole word; the verifier goes on from there. False if it has nothing yet."""
+        room = CLAUSE_TOKENS + 1 - self.account.approved
+        count = self._terms.whole_words([proposal.token for proposal in list(self._ahead)[:room]])
+        if not count:
+            return False
+        self._forced = True
+        self._abandon_flights()
+        for proposal in list(self._ahead)[:count]:
+            if not self._done:
+                self._approve(Chosen(proposal.token), by="edge")
+        self._sent_to = len(self._tokens)
+        if self._done:
+            return True
+        if self._stream is not None:
+            self._streaming, stopped = None, (self._streaming, self._stream)
+            asyncio.get_running_loop().create_task(self._retire(*stopped)).add_done_callback(_forget)
+            self._start_stream()
+        else:
+            self._send(0)
+        return True
+
+    async def _retire(self, task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
+        await self._stop(task)
+        with contextlib.suppress(VerifierError):
+            await stream.aclose()
+
+    async def _finish_alone(self) -> None:
+        """The verifier is gone: one more token of the edge's own, and so on until the reply ends."""
+        if self._flights or self._stream is not None:
+            self._abandon_flights()
+            await self._stop_stream()
+            self._streaming = None
+        if not self._ahead and not self._written_out:
+            writing, self._writing = self._writing or asyncio.create_task(self._drafter.next()), None
+            proposal = await writing
+            if proposal is not None:
+                self._ahead.append(proposal)
+        if not self._ahead:
+            self._done = True
+            return
+        self._approve(Chosen(self._ahead[0].token), by="edge")
+
+    async def _stop(self, *tasks: "asyncio.Task[object] | None") -> None:
+        running = [task for task in tasks if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:
+    return await anext(stream, None)
+
+
+def _forget(task: "asyncio.Task[object]") -> None:
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,51 @@
+"""What a turn cost, as the ledger's entry (pure)."""
+
+from collections.abc import Sequence
+
+from voice.answer import Account
+from voice.config import CostConfig
+from voice.cost.ledger import Entry
+from voice.cost.prices import Prices, estimated_tokens
+from voice.session.turn import Turn
+from voice.stages import Message, Usage
+
+
+def bill(
+    turn: Turn, session: str, history: Sequence[Message], *, prices: Prices, cost: CostConfig, seconds: float, at_s: float
+) -> Entry:
+    """The entry of a turn that has ended, after ``history``, and that the machine served for so many ``seconds``."""
+    attempt = turn.preparation.attempt
+    account = Account() if attempt is None else attempt.account
+    reply_tokens = 0 if attempt is None else estimated_tokens(len(attempt.reply))
+    read_tokens = estimated_tokens(sum(len(message.text) for message in history) + len(turn.said))
+    usage, counted = used(account)
+    made = account.edge_tokens + turn.preparation.wasted_tokens
+    return Entry(
+        session=session,
+        turn=turn.number,
+        at_s=at_s,
+        tier=turn.tier,
+        user=cost.user,
+        feature=cost.feature,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        tokens_cached=usage.tokens_cached,
+        counted=counted,
+        tokens_edge=made,
+        tokens_wasted=turn.preparation.wasted_tokens,
+        seconds=seconds,
+        cost_cloud=prices.cloud(usage),
+        cost_edge=prices.edge(seconds, made),
+        cost_all_cloud=prices.cloud(Usage(read_tokens, reply_tokens)),
+        cost_all_edge=prices.edge(seconds, max(made, reply_tokens)),
+    )
+
+
+def used(account: Account) -> tuple[Usage, bool]:
+    """What the cloud counted, and whether it counted every request; the others are estimated."""
+    known = account.usage or Usage()
+    if account.counted == account.requests:
+        return known, True
+    share = 1 - account.counted / account.requests
+    tokens_in = known.tokens_in + round(share * estimated_tokens(account.chars_sent))
+    return Usage(tokens_in, max(known.tokens_out, account.cloud_tokens), known.tokens_cached), False

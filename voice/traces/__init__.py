@@ -1,0 +1,1 @@
+"""Reading the latency-budget log."""

@@ -1,0 +1,105 @@
+"""The log's lines, as far as they can be read.
+
+A log may have been cut off by a full disk or a power cut, or have been edited: a line that is no record is counted and passed
+over. Rotated files (``turns.jsonl.5`` … ``turns.jsonl.1``) come before the newest.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from voice.errors import ConfigError
+
+Record = Mapping[str, Any]
+_NUMBERED = re.compile(r"\.(\d+)$")
+
+
+@dataclass(slots=True)
+class Log:
+    """What was read.
+
+    Attributes:
+        records: in the order in which the turns ended.
+        bad_lines: how many lines were none.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    bad_lines: int = 0
+
+    def take(self, line: bytes) -> Record | None:
+        """One more line; the record in it, if there is one."""
+        if not line.strip():
+            return None
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not _is_record(record):
+            self.bad_lines += 1
+            return None
+        self.records.append(record)
+        return dict(record)
+
+
+def _is_record(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("turn"), int)
+        and all(isinstance(value.get(key), dict) for key in ("offsets_ms", "stages_ms", "forecast_ms", "marks"))
+        and all(isinstance(ms, int | float) for ms in value["offsets_ms"].values())
+        and all(isinstance(ms, int | float) for ms in value["marks"].values())
+    )
+
+
+def files(path: Path) -> list[Path]:
+    """The log's files, the oldest first.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    rotated = [other for other in path.parent.glob(f"{path.name}.*") if _NUMBERED.search(other.name)]
+    rotated.sort(key=lambda other: -int(_NUMBERED.search(other.name)[1]))  # type: ignore[index]
+    found = [*rotated, *([path] if path.is_file() else [])]
+    if not found:
+        raise ConfigError(f"there is no log at {path}: talk to the assistant first (voice ask), or name one with --log FILE")
+    return found
+
+
+def read(path: Path) -> Log:
+    """Everything in the log at ``path``, rotated files included.
+
+    Raises:
+        ConfigError: there is no such log, or it cannot be read.
+    """
+    log = Log()
+    for file in files(path):
+        try:
+            for line in file.read_bytes().split(b"\n"):
+                log.take(line)
+        except OSError as error:
+            raise ConfigError(f"cannot read the log {file}: {error.strerror}") from error
+    return log
+
+
+def follow(path: Path, *, sleep: Callable[[float], None] = time.sleep, every_s: float = 0.25) -> Iterator[Record]:
+    """Each turn as it is written from now on, for ever; a rotated or emptied file is followed into its successor."""
+    log, rest, inode = Log(), b"", None
+    at = path.stat().st_size if path.is_file() else 0
+    while True:
+        if path.is_file():
+            now = path.stat()
+            if (inode is not None and now.st_ino != inode) or now.st_size < at:
+                at, rest = 0, b""
+            inode = now.st_ino
+            with path.open("rb") as file:
+                file.seek(at)
+                *lines, rest = (rest + file.read()).split(b"\n")
+                at = file.tell()
+            for line in lines:
+                if (record := log.take(line)) is not None:
+                    yield record
+        sleep(every_s)

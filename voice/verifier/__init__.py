@@ -1,0 +1,1 @@
+"""voice verifier: a small engine that judges drafts, for any GGUF."""
