@@ -7,10 +7,12 @@ import pytest
 from tests.fakes.engines import FakeChatModel, Fakes
 from tests.fakes.http import Exchange, HttpServer, http_server
 from voice import events as out
+from voice.bench.leaks import leaked
 from voice.bench.route_private import by_hand, fresh
-from voice.bench.sent import found
+from voice.bench.sent import found, readings
 from voice.cloud.chat import CloudChat
 from voice.config import CloudConfig, Config, RouteConfig
+from voice.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.session import Conversation
 
@@ -72,6 +74,8 @@ def test_no_private_utterance_nor_its_echo_is_seen_at_the_socket() -> None:
     assert {(turns[1], turns[2]) for turns in made} == {(0, 0)}  # the private turn, and the one that follows it
     assert QUESTIONS[0] in sent
     assert found(private, sent.encode()) == []
+    public = (*QUESTIONS, *OPENERS, Config().llm.system_prompt)
+    assert leaked(private, readings(sent.encode()), public) == []
 
 
 def test_the_search_finds_what_is_allowed_to_leave() -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from voice.answer import Account, Answer, CloudPass, Stages
 from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
+from voice.cost.prices import estimated_tokens
 from voice.errors import ChatError, VoiceError
 from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
@@ -197,7 +198,11 @@ class Attempt:
             return
         edge_ms = self._stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
         cloud_ms = None if cloud is None else cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
-        decision = placing.place(self.said, Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms))
+        decision = placing.place(
+            self.said,
+            Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms),
+            history_tokens=estimated_tokens(sum(len(message.text) for message in self._request.shareable)),
+        )
         self.details["route"] = decision.brief()
         if cloud is not None and "cloud" in {decision.choice.route, decision.choice.runner_up}:
             outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)

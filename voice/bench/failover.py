@@ -18,13 +18,15 @@ import numpy as np
 
 from voice.audio.voiced import first_audible
 from voice.bench.faults import FaultProxy, Kind, Line, Schedule, proxied
+from voice.bench.leaks import leaked
 from voice.bench.recordings import Recording, default_recordings, spread
 from voice.bench.report import summary
 from voice.bench.route_private import by_hand, fresh
-from voice.bench.sent import found as found_in
+from voice.bench.sent import readings
 from voice.client import ReceivedAudio, VoiceClient
 from voice.cloud.standin import StandIn, running
 from voice.config import Config
+from voice.handover import OPENERS
 from voice.models import locate
 from voice.server import messages as m
 from voice.stages import SAMPLE_RATE_HZ
@@ -141,11 +143,11 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
             outcomes += await _turns(server, what, count, recordings, progress)
         recovered = await _recovery(server, schedule, proxy, progress)
         sent = len(proxy.sent)
-        leaked, tried = await _private(server, proxy, private, seed, progress)
+        outside, tried = await _private(server, proxy, private, seed, progress, config.llm.system_prompt)
         await asyncio.sleep(1.0)
         hung = [task.get_name() for task in asyncio.all_tasks() - before]
     return result(outcomes, proxy, recovered) | {
-        "private_values_leaked": leaked,
+        "private_values_leaked": outside,
         "private_utterances": tried,
         "bytes_to_the_cloud": sent,
         "hung_tasks": sum(not name.startswith("Task-") for name in hung),  # ours have names
@@ -255,8 +257,10 @@ async def _recovery(server: "VoiceServer", schedule: Schedule, proxy: FaultProxy
     return {"turns_until_the_cloud_is_used_again": None}
 
 
-async def _private(server: "VoiceServer", proxy: FaultProxy, count: int, seed: int, progress: Progress) -> tuple[int, int]:
-    """Type private utterances, each with ordinary turns behind it, and search what went out for their words."""
+async def _private(
+    server: "VoiceServer", proxy: FaultProxy, count: int, seed: int, progress: Progress, system_prompt: str
+) -> tuple[int, int]:
+    """Type private utterances, each with ordinary turns behind it, and search what went out for pieces of them."""
     proxy.line = Line()
     cases = [case.text for case in (*by_hand(), *fresh()) if case.private]
     random.Random(seed).shuffle(cases)  # noqa: S311 - not a secret
@@ -267,7 +271,7 @@ async def _private(server: "VoiceServer", proxy: FaultProxy, count: int, seed: i
             for said in (text, QUESTIONS[0], QUESTIONS[1]):
                 await _begin_to_answer(client, listener, said)
             progress("private")
-    return len(found_in(cases, bytes(proxy.sent[began:]))), len(cases)
+    return len(leaked(cases, readings(bytes(proxy.sent[began:])), (*QUESTIONS, *OPENERS, system_prompt))), len(cases)
 
 
 async def _begin_to_answer(client: VoiceClient, listener: Listener, text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from voice.route.policy import Forecast, State
+from voice.route.policy import Forecast, Route, State
 from voice.route.redact import Redactor
 from voice.route.router import Decision, Router
 from voice.stages import Message
@@ -56,17 +56,24 @@ class Placing:
         self._watch = self._router.watch()
         self._repeats = False
 
-    def place(self, text: str, forecast: Forecast) -> Decision:
-        """The decision on the turn's transcript, or on what is drafted for; other words ask again. About a millisecond."""
+    def place(self, text: str, forecast: Forecast, *, history_tokens: int = 0) -> Decision:
+        """The decision on the turn's transcript, or on what is drafted for; other words ask again. About a millisecond.
+
+        ``history_tokens``: about what the other tier would have to read anew.
+        """
         self._repeats = self._repeats or self._kept.hide(text) != text
-        state = replace(self._state, tainted=self._state.tainted or self._repeats)
+        tainted = self._state.tainted or self._repeats
+        state = replace(self._state, tainted=tainted, history_tokens=history_tokens)
         decision = self._router.decide(text, watch=self._watch, state=state, forecast=forecast)
         self._redactor.redact(text, decision.verdict.findings)
         if decision.verdict.treatment == "edge":
             self._kept.redact(text, decision.verdict.findings)
         self._ever_private = self._ever_private or self._is_private
-        self._state = replace(self._state, last=decision.choice.route)
         return decision
+
+    def answered(self, tier: Route) -> None:
+        """Who answered the turn at hand: that tier has read the conversation, the other would have to."""
+        self._state = replace(self._state, last=tier)
 
     def withholds(self, tier: str) -> bool:
         """Whether the turn at hand, answered by ``tier``, must be left out of what later goes out."""

@@ -510,6 +510,8 @@ class Conversation:
             self._charge(turn)
             withheld = self._placing is not None and self._placing.withholds(turn.tier)
             self._history.add(turn.said, heard, withheld=withheld)
+            if self._placing is not None:
+                self._placing.answered(turn.tier)
         attempt = turn.preparation.attempt
         if turn.committed and attempt is not None and self._desk is not None:
             self._take_effect(turn)
