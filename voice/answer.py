@@ -47,6 +47,8 @@ class Stages:
     """Asked first: what they answer needs no model."""
     calibration: Calibration | None = None
     """Of the language model's own doubt, where it is known."""
+    waiting: dict[object, Chat] = field(default_factory=dict)
+    """The attempts that wait for their first clause at this moment, in all conversations of the process, by whose chat."""
 
 
 @dataclass(frozen=True, slots=True)

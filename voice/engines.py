@@ -14,7 +14,7 @@ from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.stages import Chat, ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 
 if TYPE_CHECKING:
     from voice.llm.edge import EdgeModel
@@ -32,6 +32,7 @@ class Engines:
         router: places every turn; ``None`` where that is switched off.
         skills: answer what needs no model; ``None`` where that is switched off.
         cloud: answers the turns that are placed there; ``None`` where there is none.
+        waiting: the attempts that wait for a first clause now, by whose chat: what the router calls the edge's queue.
     """
 
     detector: Callable[[], SpeechDetector]
@@ -43,6 +44,7 @@ class Engines:
     router: Router | None = None
     cloud: CloudModel | None = None
     skills: Library | None = None
+    waiting: dict[object, Chat] = field(default_factory=dict)
     _closing: ExitStack = field(default_factory=ExitStack)
 
     @classmethod

@@ -164,9 +164,14 @@ class Attempt:
         self._place()
         await self._ask_skills()
         self._ended(Stage.ROUTE, Mark.ROUTE)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._think(), name="think")
-            group.create_task(self._speak(), name="speak")
+        if self._answer.given is None:
+            self._stages.waiting[self] = self._stages.chat
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._think(), name="think")
+                group.create_task(self._speak(), name="speak")
+        finally:
+            self._stages.waiting.pop(self, None)
 
     async def _ask_skills(self) -> None:
         """Let a skill answer, if one can: the words are then known, and nothing is asked of any model."""
@@ -200,7 +205,7 @@ class Attempt:
         cloud_ms = None if cloud is None else cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
         decision = placing.place(
             self.said,
-            Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms),
+            Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms, edge_queue=self._queue()),
             history_tokens=estimated_tokens(sum(len(message.text) for message in self._request.shareable)),
         )
         self.details["route"] = decision.brief()
@@ -209,6 +214,10 @@ class Attempt:
             self._may_ask = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
             if decision.choice.route != "edge":
                 self._answer.cloud = self._may_ask
+
+    def _queue(self) -> int:
+        """How many other conversations wait for the edge model."""
+        return sum(chat is not self._stages.chat for chat in self._stages.waiting.values())
 
     async def _apologise(self) -> None:
         try:
@@ -261,6 +270,7 @@ class Attempt:
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):
+            self._stages.waiting.pop(self, None)
             if Mark.FIRST_CLAUSE not in self.marks:
                 self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
                 self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))

@@ -90,6 +90,21 @@ def test_waiting_turns_push_to_the_cloud() -> None:
     assert decide(CLEAN, middling, None, State(), queue, Policy()).route == "cloud"
 
 
+def test_a_busy_edge_that_would_be_late_spills_whatever_the_pull() -> None:
+    busy = Forecast(deadline_left_ms=300.0, edge_first_ms=120.0, cloud_first_ms=250.0, edge_queue=4)
+    choice = decide(CLEAN, EASY, None, State(), busy, Policy())
+    assert (choice.route, choice.runner_up) == ("cloud", "edge")
+    assert any("spills" in reason for reason in choice.reasons)
+    for stays in (
+        dataclasses.replace(busy, edge_queue=0),
+        dataclasses.replace(busy, edge_first_ms=50.0),
+        dataclasses.replace(busy, cloud_first_ms=None),
+        dataclasses.replace(busy, cloud_first_ms=400.0),
+    ):
+        assert decide(CLEAN, EASY, None, State(), stays, Policy()).route == "edge"
+    assert decide(PRIVATE, EASY, None, State(), busy, Policy()).route == "edge"
+
+
 @pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"margin": -0.1}, {"long_tokens": 100}])
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):

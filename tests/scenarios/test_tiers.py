@@ -67,6 +67,22 @@ def test_the_first_audio_is_the_edge_s_whatever_the_cloud_does() -> None:
     assert with_cloud.record["ttfa_ms"] == pytest.approx(alone.record["ttfa_ms"], abs=5)
 
 
+def test_a_busy_edge_pushes_turns_to_the_cloud_and_is_not_busy_for_ever() -> None:
+    chat_model = FakeChatModel()
+    crowd = {object(): chat_model.open() for _ in range(3)}
+    for chat in crowd.values():
+        chat.close()
+    reasons = []
+    for waiting in ({}, crowd):
+        some = fakes(FakeCloud(), chat_model=chat_model, waiting=dict(waiting))
+        some.router = router("hybrid")
+        user = talk(ask, fakes=some)
+        reasons.append(" ".join(user.record["route"]["reasons"]))
+        assert some.waiting == waiting  # the turn itself waits no more
+    assert "wait for the edge model" not in reasons[0]
+    assert "3 turns wait for the edge model" in reasons[1]
+
+
 def test_a_cloud_that_is_late_is_not_waited_for_into_silence() -> None:
     cloud = FakeCloud(first_token_s=30)
     user = talk(ask, fakes=fakes(cloud))

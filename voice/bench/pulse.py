@@ -107,7 +107,7 @@ class PulseServer:
 
     def plug(self, sink: str) -> None:
         """Plug a device in: ``speaker``, or ``room`` (the microphone)."""
-        self._modules[sink] = self._load(f"module-null-sink sink_name={sink} rate=48000 channels=1")
+        self._modules[sink] = self._load(f"module-null-sink sink_name={sink} rate=48000 channels=1 norewinds=1")
 
     def unplug(self, sink: str) -> None:
         """Pull it out."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from voice.errors import DeviceError
-from voice.mic.devices import portaudio, rescan
+from voice.mic.devices import portaudio, quiet, rescan
 from voice.mic.gate import Gate
+from voice.mic.hotplug import watch
 from voice.mic.link import Link
 from voice.mic.player import Player
 from voice.mic.sound import Choice, Sound
@@ -19,8 +20,10 @@ from voice.mic.status import Status
 SILENT_S = 0.8
 """A microphone that says nothing, not even silence, for so long is gone."""
 LOOK_EVERY_S = 0.1
-AGAIN_S = 0.3
-"""Between two attempts at opening the devices."""
+AGAIN_S = (0.2, 1.0)
+"""Between two attempts at opening the devices: at first, and when they stay away."""
+STALE_S = 5.0
+"""What is left of a reply is played when the devices are back within this, and dropped after it."""
 OPEN_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
 _DECAY = 0.8
@@ -62,6 +65,7 @@ class Daemon:
         self._sound: Sound | None = None
         self._library = portaudio()
         self._opened_once = False
+        self._device_went = False
         self.link = Link(address.url, address.token, self.player, self.status, self._on_connected, self._on_activity)
 
     async def run(self) -> None:
@@ -76,6 +80,7 @@ class Daemon:
                 await self._open()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_sound(), name="keep sound")
+                group.create_task(watch(self._on_device_gone), name="watch devices")
                 group.create_task(self.link.run(), name="link")
         except* (DeviceError, Exception) as errors:
             raise _first(errors) from None
@@ -85,33 +90,54 @@ class Daemon:
     # --- the devices ---------------------------------------------------------------------------------------------------------
 
     async def _keep_sound(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             if self._sound is None:
-                try:
-                    await self._open()
-                except DeviceError as error:
-                    if str(error) != self.status.sound_trouble:
-                        _log.warning("%s", error)
-                    self.status.sound_trouble = str(error)
-                    await asyncio.sleep(AGAIN_S)
-                    continue
+                await self._open_again()
             await asyncio.sleep(LOOK_EVERY_S)
             self._on_heard()
-            if self._sound is not None and not self._sound.alive(loop.time(), SILENT_S):
+            if self._sound is not None and (why := self._lost(self._sound)):
                 self.status.counts.lost += 1
-                self.status.sound_trouble = f"the sound device went away ({self.status.microphone or 'microphone'})"
-                _log.warning("%s; opening it again", self.status.sound_trouble)
+                self.status.sound_trouble = why
+                _log.warning("%s; opening again", why)
                 await self._close()
+
+    def _lost(self, sound: Sound) -> str:
+        """Why the devices must be opened anew; empty when they need not."""
+        if self._device_went:
+            return "a sound device was taken away"
+        if not sound.alive(asyncio.get_running_loop().time(), SILENT_S):
+            return f"the sound device went away ({self.status.microphone or 'microphone'})"
+        return ""
+
+    def _on_device_gone(self) -> None:
+        self._device_went = True
+
+    async def _open_again(self) -> None:
+        """As often as it takes."""
+        loop = asyncio.get_running_loop()
+        since_s, wait_s = loop.time(), AGAIN_S[0]
+        while self._sound is None:
+            try:
+                await self._open()
+            except DeviceError as error:
+                if str(error) != self.status.sound_trouble:
+                    _log.warning("%s", error)
+                self.status.sound_trouble = str(error)
+                await asyncio.sleep(wait_s)
+                wait_s = min(AGAIN_S[1], wait_s * 1.2)
+                if loop.time() - since_s > STALE_S:
+                    self.player.clear()
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
+        self._device_went = False
 
         def open_it() -> Sound:
-            if self._opened_once:
-                rescan(self._library)
-            self._opened_once = True
-            return Sound(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
+            with quiet():
+                if self._opened_once:
+                    rescan(self._library)
+                self._opened_once = True
+                return Sound(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
 
         opening = loop.run_in_executor(None, open_it)
         try:

@@ -1,6 +1,10 @@
 """Which devices there are, and which one is meant."""
 
-from collections.abc import Sequence
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -12,6 +16,9 @@ GET_PORTAUDIO = (
     "install it: sudo apt install libportaudio2 libasound2-plugins (Debian, Ubuntu), "
     "sudo dnf install portaudio alsa-plugins-pulseaudio (Fedora), brew install portaudio (macOS)"
 )
+
+
+_CHATTER = re.compile(rb"(ALSA lib |Expression '|Cannot connect to server|jack server|JackShm|attempt to connect)|\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,30 @@ def rescan(library: ModuleType) -> None:
     """Make PortAudio look for devices anew: it does so only when it starts. All its streams must be closed."""
     library._terminate()
     library._initialize()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what ALSA, JACK and PortAudio print when a device does not open; the exception says it.
+
+    They write to the file descriptor of standard error. What others write to it meanwhile is printed a little later.
+    """
+    try:
+        before = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            held.seek(0)
+            for line in held:
+                if not _CHATTER.match(line):
+                    os.write(2, line)
 
 
 def devices(library: ModuleType) -> list[Device]:

@@ -199,6 +199,8 @@ def _in_time(wants: Route, pull: float, cloud_ms: float, forecast: Forecast, pol
     late = f"{wants} would need {first_ms[wants]:.0f} ms, {left_ms:.0f} ms are left"
     if wants == "cloud" and can_draft and first_ms["edge"] <= left_ms:
         return "speculative", "cloud", [late, "the edge begins, the cloud verifies"]
+    if wants == "edge" and forecast.edge_queue and cloud_ms <= left_ms:
+        return "cloud", "edge", [late, "the edge is busy: it spills to the cloud"]
     if first_ms[other] <= left_ms and abs(pull - policy.threshold) < 0.25:
         return other, wants, [late]
     return wants, other, [late, "worth being late for" if first_ms[other] <= left_ms else f"{other} would be late too"]

@@ -360,6 +360,7 @@ class Conversation:
             cloud=self._engines.cloud,
             cloud_tokens=self._config.cloud.max_tokens,
             calibration=CALIBRATIONS.get(self._config.llm.model),
+            waiting=self._engines.waiting,
         )
 
     def _end_turn(self) -> None:
