@@ -66,7 +66,8 @@ class VoiceClient:
         self._connection: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else None
+        token = self._token.encode().decode("iso-8859-1")  # headers are bytes, and the library writes them so
+        headers = {"Authorization": f"Bearer {token}"} if token else None
         separator = "&" if "?" in self.url else "?"
         try:
             self._connection = await connect(

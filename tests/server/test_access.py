@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,9 +37,23 @@ def test_tokens() -> None:
         {"Authorization": "Bearer nope"},
         {"Authorization": "Bearer sesame2"},
         {"Authorization": "Bearer é\udcff"},
+        {"Sec-WebSocket-Protocol": "voice, bearer.bm9wZQ"},
+        {"Sec-WebSocket-Protocol": "voice, bearer.c"},
+        {"Sec-WebSocket-Protocol": "bearer.é, bearer., voice"},
+        {"Sec-WebSocket-Protocol": "sesame, xbearer.c2VzYW1l"},
     ):
         assert status(LOCKED, headers) == 401
     assert status(LOCKED, {}, {"token": ""}) == 401
+
+
+@given(st.text(min_size=1).filter(lambda token: token == token.strip()))
+def test_a_token_of_any_characters_travels_three_ways(token: str) -> None:
+    config = ServerConfig(token=token)
+    encoded = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+    assert status(config, {"Sec-WebSocket-Protocol": f"voice, bearer.{encoded}"}) == 101
+    assert status(config, {}, {"token": token}) == 101
+    header = token.encode().decode("iso-8859-1")
+    assert status(config, {"Authorization": f"Bearer {header}"}) == (101 if header == header.strip() else 401)
 
 
 HERE = {"Host": "127.0.0.1:8765"}

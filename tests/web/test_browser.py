@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.fakes.conversation import House
+from tests.fakes.conversation import FakeConversation, House
 from tests.web.browser import TAP_WORKLET, heard, page_at, violations
 from voice import events as out
 from voice.audio.files import read_audio
@@ -36,6 +36,7 @@ RECORD = {
     "stages_ms": {"asr": 90.0, "route": 1.5, "llm_first_token": 30.0, "llm_clause": 50.0, "tts_first_audio": 25.0},
     "marks": {"speech_end": 1000.0}, "deadline": 1300.0, "ttfa_ms": 235.0, "tier": "edge",
 }  # fmt: skip
+SECRET = "open sesame, schöne Höhle €"
 FAKE_MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
@@ -164,8 +165,11 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
         for at in range(24000, tone.size, 960):
             conversation.emit(out.ReplyAudio(3, tone[at : at + 960], 24000))
         await holds(page, PLAYING)
+        size = (await heard(page)).size
         conversation.emit(out.AudioCleared(3, "A longer"))
         await asyncio.sleep(1.5)
+        after = np.flatnonzero(np.abs((await heard(page))[size:]) > 0.02)
+        assert after.size == 0 or after[-1] < 0.2 * SAMPLE_RATE_HZ  # the tap alone is 43 ms behind
         rest = (await heard(page))[before + begin + SAMPLE_RATE_HZ + 1600 :]
         assert np.count_nonzero(np.abs(rest) > 0.02) < 0.6 * SAMPLE_RATE_HZ  # of 2 s that were on their way
         assert np.abs(np.diff(rest)).max() < 0.1  # faded, no click
@@ -173,6 +177,12 @@ async def test_the_reply_is_played_without_gaps_and_stops_at_once_on_clear() -> 
         assert (await page.locator(".agent s").inner_text()).endswith("tone.")
         assert all(turn in {1, 2, 3} and 0 <= ms <= 3000 for turn, ms in conversation.reports)
         assert conversation.reports
+
+
+def _emit_tone(conversation: FakeConversation, turn: int, *, seconds: float) -> None:
+    tone = (0.3 * np.sin(2 * np.pi * 400 * np.arange(int(seconds * 24000)) / 24000)).astype(np.float32)
+    for at in range(0, tone.size, 960):
+        conversation.emit(out.ReplyAudio(turn, tone[at : at + 960], 24000))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +247,10 @@ async def test_the_page_is_not_from_a_secure_place() -> None:
 
 
 async def test_the_token_is_asked_for_and_kept_for_this_tab() -> None:
-    async with visited(settings={"token": "sesame"}, flags=FAKE_MICROPHONE) as (page, house):
+    async with visited(settings={"token": SECRET}, flags=FAKE_MICROPHONE) as (page, house):
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(request.url))
+        page.on("websocket", lambda socket: addresses.append(socket.url))
         await page.get_by_role("button", name="Talk").click()
         box = page.get_by_label("This server asks for its token")
         await box.wait_for()
@@ -246,7 +259,7 @@ async def test_the_token_is_asked_for_and_kept_for_this_tab() -> None:
         await box.fill("wrong")
         await page.keyboard.press("Enter")
         await shown(page, "That token was not accepted.")
-        await box.fill("sesame")
+        await box.fill(SECRET)
         await page.keyboard.press("Enter")
         await page.get_by_text("connected", exact=True).wait_for()
         assert not await box.is_visible()
@@ -254,7 +267,9 @@ async def test_the_token_is_asked_for_and_kept_for_this_tab() -> None:
         await type_in(page, "hello")
         await shown(page, "You said hello.")
         assert len(house.conversations) == 2
-        assert "sesame" not in page.url
+        assert any(address.startswith("ws:") for address in addresses)
+        assert any(address.startswith("http:") and "/ws" in address for address in addresses)
+        assert not [address for address in (page.url, *addresses) if "token" in address or "sesame" in address]
 
 
 async def test_the_server_goes_and_comes_back() -> None:
@@ -274,6 +289,56 @@ async def test_the_server_goes_and_comes_back() -> None:
                 assert await page.locator("#alert").inner_text() == ""
                 await type_in(page, "again")
                 await shown(page, "You said again.")
+
+
+async def test_the_connection_breaks_in_mid_reply() -> None:
+    async with VoiceServer(ServerConfig(port=0)) as server:
+        house = House()
+        server.open_with(house)
+        async with page_at(server.page_url) as page:
+            await type_in(page, "hello")
+            await shown(page, "You said hello.")
+            await holds(page, SILENT)
+            house.conversations[0].emit(out.ReplyText(2, "A long story."))
+            _emit_tone(house.conversations[0], 2, seconds=5.0)
+            await holds(page, PLAYING)
+            await server.__aexit__(None, None, None)
+            await holds(page, SILENT, within_s=2.0)  # of 5 s that were on their way
+            async with VoiceServer(ServerConfig(port=server.port)) as again:
+                again.open_with(house)
+                await shown(page, "A new conversation")  # it comes back by itself
+                before = (await heard(page)).size
+                await type_in(page, "again")
+                await shown(page, "You said again.")
+                await holds(page, PLAYING)
+                await holds(page, SILENT)
+                await asyncio.sleep(0.3)
+                reply = (await heard(page))[before:]
+                assert np.count_nonzero(np.abs(reply) > 0.02) / SAMPLE_RATE_HZ == pytest.approx(0.3, abs=0.08)
+                assert await page.locator("#alert").inner_text() == ""
+
+
+async def test_two_pages_at_once() -> None:
+    async with visited(flags=FAKE_MICROPHONE) as (page, house):
+        other = await page.context.new_page()
+        await other.goto(page.url)
+        for one in (page, other):
+            await one.bring_to_front()
+            await one.get_by_role("button", name="Talk").click()
+            await one.get_by_text("connected", exact=True).wait_for()
+        await until(lambda: _hear(house, 2))
+        await type_in(page, "first")
+        await type_in(other, "second")
+        await shown(page, "You said first.")
+        await shown(other, "You said second.")
+        assert await page.get_by_text("You said second.").count() == await other.get_by_text("You said first.").count() == 0
+        await other.close()
+        await type_in(page, "third")
+        await shown(page, "You said third.")
+
+
+async def _hear(house: House, conversations: int) -> bool:
+    return sum(len(one.heard) > 10 for one in house.conversations) == conversations
 
 
 async def test_all_places_are_taken() -> None:
@@ -330,15 +395,11 @@ async def test_by_keyboard_alone() -> None:
         assert float(outline.removesuffix("px")) >= 2
         await page.keyboard.press("Enter")
         await holds(page, "document.querySelector('#talk').getAttribute('aria-pressed') === 'true'")
-        await until(lambda: _has_heard(house))
+        await until(lambda: _hear(house, 1))
         await holds(page, "document.activeElement.id === 'talk'")
         await page.keyboard.press("Space")
         await holds(page, "document.querySelector('#talk').getAttribute('aria-pressed') === 'false'")
         await shown(page, "microphone off")
-
-
-async def _has_heard(house: House) -> bool:
-    return bool(house.conversations) and len(house.conversations[0].heard) > 10
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -62,7 +62,7 @@ async def test_the_page_and_all_its_files() -> None:
 def test_what_the_files_name_is_there_and_nothing_is_from_elsewhere() -> None:
     for name in FILES:
         source = files("voice").joinpath("web", name).read_text(encoding="utf-8")
-        for found in re.findall(r"""(?:src|href)="([^"]+)"|from "([^"]+)"|(@import|url\()""", source):
+        for found in re.findall(r"""(?:src|href)="([^"]+)"|from "([^"]+)"|(@import|\burl\()""", source):
             assert pages.page(f"/web/{''.join(found).removeprefix('web/').removeprefix('./')}") is not None, (name, found)
         assert set(re.findall(r"https?://[^\s\"'<>]+", source)) <= {"http://www.w3.org/2000/svg", "http://localhost:8765."}
         assert not re.search(r"""\bstyle="|\son\w+="|innerHTML|<script>|eval\(""", source), name
@@ -123,6 +123,36 @@ async def test_other_methods(method: str) -> None:
             assert answer.headers["allow"] == "get, head"
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n\r\nhello", 400),
+        ("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 900000\r\n\r\n" + 900_000 * "x", 400),
+        ("POST / HTTP/1.1\r\nHost: {host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        ("GET /wéb HTTP/1.1\r\nHost: {host}\r\n\r\n", 400),
+        ("GET /\r\n\r\n", 400),
+        ("\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),  # TLS
+        ("\x00\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\nCookie: " + 20_000 * "a" + "\r\n\r\n", 431),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\n" + 500 * "A: b\r\n" + "\r\n", 431),
+        ("GET /" + 20_000 * "a" + " HTTP/1.1\r\nHost: {host}\r\n\r\n", 414),
+        ("GET / HTTP/1.1\r\n\r\n", 421),
+        ("GET / HTTP/1.1\r\nHost: {host}\r\nHost: {host}\r\n\r\n", 400),
+    ],
+    ids=lambda value: str(value)[:40].encode("unicode_escape").decode(),
+)
+async def test_what_cannot_be_read_is_told(request_: str, status: int) -> None:
+    async with serving() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(request_.replace("{host}", f"127.0.0.1:{server.port}").encode())
+        async with asyncio.timeout(5):
+            head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
+        writer.close()
+        assert int(head.split()[1]) == status
+        assert len(body) > 20
+        assert (await ask(server, "/health")).status == 200
+
+
 async def test_plain_http_on_the_socket_s_path_says_why_no_conversation_can_be_opened() -> None:
     async with serving() as server:
         answer = await ask(server, "/ws")
@@ -149,6 +179,18 @@ async def test_who_may_open_the_socket() -> None:
                 await connect(server.url, origin=origin)  # type: ignore[arg-type]
             assert caught.value.response.status_code == 403
             assert b"server.allowed_origins" in (caught.value.response.body or b"")
+
+
+async def test_a_browser_s_token_is_a_subprotocol() -> None:
+    async with serving(token="sesame") as server:
+        async with connect(server.url, subprotocols=["voice", "bearer.c2VzYW1l"]) as client:  # type: ignore[list-item]
+            assert client.subprotocol == "voice"
+        for wrong in ("bearer.b3Blbg", "bearer.", "bearer.c", "sesame"):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(server.url, subprotocols=["voice", wrong])  # type: ignore[list-item]
+            assert caught.value.response.status_code == 401
+    async with serving() as server, connect(server.url, subprotocols=["chat"]) as client:  # type: ignore[list-item]
+        assert client.subprotocol is None
 
 
 async def test_a_name_that_was_pointed_here_gets_no_page() -> None:

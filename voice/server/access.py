@@ -1,13 +1,19 @@
 """Who may connect: decisions about one HTTP request, without I/O."""
 
+import base64
+import binascii
 import hmac
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from voice.config import ServerConfig
 from voice.errors import ConfigError
+
+SUBPROTOCOL = "voice"
+"""What a browser's WebSocket offers beside ``bearer.`` and its token in base64url: it cannot send an ``Authorization``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,21 @@ def check_client(config: ServerConfig, headers: Mapping[str, str], query: Mappin
         return Refusal(403, "Pages of other sites may not connect; list this page's origin in server.allowed_origins.")
     if not config.token:
         return None
-    offered = headers.get("Authorization", "").removeprefix("Bearer ").strip() or query.get("token", "")
-    if hmac.compare_digest(offered.encode("utf-8", "surrogateescape"), config.token.encode()):
+    if any(hmac.compare_digest(offered, config.token.encode()) for offered in _offered_tokens(headers, query)):
         return None
     return Refusal(401, "This server needs its token: send 'Authorization: Bearer TOKEN' or add ?token=TOKEN to the address.")
+
+
+def _offered_tokens(headers: Mapping[str, str], query: Mapping[str, str]) -> list[bytes]:
+    """Every token of a request: in its headers (bytes that were read as Latin-1), its subprotocols, its address."""
+    tokens = [headers.get("Authorization", "").removeprefix("Bearer ").strip().encode("iso-8859-1", "replace")]
+    for name in headers.get("Sec-WebSocket-Protocol", "").split(","):
+        kind, _, text = name.strip().partition("bearer.")
+        if not kind and text.isascii():
+            with suppress(binascii.Error):
+                tokens.append(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    tokens.append(query.get("token", "").encode("utf-8", "replace"))
+    return tokens
 
 
 def check_host(config: ServerConfig, headers: Mapping[str, str]) -> Refusal | None:

@@ -10,7 +10,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from types import TracebackType
 from typing import Protocol, Self
@@ -21,6 +21,7 @@ from websockets.asyncio.server import serve as _serve
 from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from voice import __version__
 from voice.clock import Clock, MonotonicClock
@@ -29,7 +30,8 @@ from voice.errors import ConfigError, ProtocolError, VoiceError
 from voice.events import Event
 from voice.server import messages as m
 from voice.server import pages, pcm
-from voice.server.access import check_client, check_host, check_listening, query_of
+from voice.server.access import SUBPROTOCOL, check_client, check_host, check_listening, query_of
+from voice.server.plain import PlainSpokenConnection
 from voice.stages import Samples
 
 SOCKET_PATH = "/ws"
@@ -127,6 +129,8 @@ class VoiceServer:
                 self._config.host or None,
                 self._config.port,
                 process_request=self._respond,
+                select_subprotocol=_subprotocol,
+                create_connection=PlainSpokenConnection,
                 compression=None,  # audio does not shrink, and every message would wait for the attempt
                 server_header=f"voice/{__version__}",
                 max_size=self._config.max_message_kib * 1024,
@@ -337,6 +341,11 @@ async def _refuse(connection: ServerConnection, error: VoiceError) -> None:
     except (TimeoutError, ConnectionClosed):
         _log.debug("the client did not take the reason")
     await connection.close(code, _reason(str(error)))
+
+
+def _subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """A browser that offers some (one carries the token) wants one of them agreed to; other clients need none."""
+    return Subprotocol(SUBPROTOCOL) if SUBPROTOCOL in offered else None
 
 
 def _reason(text: str) -> str:

@@ -49,7 +49,7 @@ view.talk.addEventListener("click", async () => {
     await audio.listen();
     view.showListening(true);
     connect();
-    if (connection.ready) view.showActivity("listening", "listening");
+    if (connection.ready) showRest();
   } catch (error) {
     view.warn(error instanceof MicrophoneError ? error.message : `Audio cannot be used here (${error.message}). You can type.`);
   } finally {
@@ -65,7 +65,7 @@ view.typeForm.addEventListener("submit", async (event) => {
   if (Audio.available) await audio.start().catch((error) => view.warn(`There will be no sound: ${error.message}`));
   else view.warn(INSECURE);
   view.text.value = "";
-  if (connection.ready) connection.send({ type: "text", text });
+  if (connection.ready) sendText(text);
   else unsent = text;
   connect();
 });
@@ -113,12 +113,14 @@ function connectionChanged({ name, why, waitMs }) {
       break;
     case "connecting":
       view.showConnection(name, "connecting …");
+      view.showActivity("connecting …", "thinking");
       break;
     case "open":
       arrive();
       break;
     case "waiting":
       view.showConnection(name, `trying again in ${Math.max(1, Math.round(waitMs / 1000))} s`);
+      view.showActivity("waiting for the server", "waiting");
       view.warn(why, { name: "Try now", run: () => connection.open() });
       break;
     case "token":
@@ -141,18 +143,23 @@ function arrive() {
   hadConversation = true;
   Object.assign(reply, { turn: 0, silenced: false });
   showRest();
-  if (unsent) connection.send({ type: "text", text: unsent });
+  if (unsent) sendText(unsent);
   unsent = "";
+}
+
+function sendText(text) {
+  connection.send({ type: "text", text });
+  view.showActivity("thinking", "thinking");
 }
 
 function leave() {
   audio.clear();
   view.showPartial("", 0);
-  view.showActivity(audio.listening ? "waiting for the server" : "ready");
+  view.showActivity("ready");
 }
 
 function showRest() {
-  if (audio.listening) view.showActivity("listening", "listening");
+  if (audio.listening) view.showActivity("listening · press again to stop", "listening");
   else view.showActivity("ready");
 }
 

@@ -2,7 +2,8 @@
  * One conversation with the server over a WebSocket, made again when it breaks.
  *
  * A browser does not say why a WebSocket was refused, so the same address is then asked for over plain HTTP: the server gives
- * the same answer there, with its reason.
+ * the same answer there, with its reason. The token travels in headers, never in an address, which proxies write into logs: a
+ * WebSocket of a browser has no headers to choose but its subprotocols.
  */
 
 const FIRST_WAIT_MS = 500;
@@ -41,7 +42,7 @@ export class Connection {
     if (this.state === "open" || this.state === "connecting") return;
     clearTimeout(this.timer);
     this.#set("connecting");
-    const socket = new WebSocket(this.#address("ws"));
+    const socket = new WebSocket(this.#address("ws"), this.token ? ["voice", `bearer.${base64url(this.token)}`] : []);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     const tooLong = setTimeout(() => socket.close(), OPEN_WITHIN_MS);
@@ -96,7 +97,11 @@ export class Connection {
     let status = 0;
     let why = "The server does not answer. Is it still running?";
     try {
-      const response = await fetch(this.#address("http"), { cache: "no-store", signal: AbortSignal.timeout(5000) });
+      const response = await fetch(this.#address("http"), {
+        cache: "no-store",
+        headers: this.token ? { Authorization: `Bearer ${utf8(this.token)}` } : {},
+        signal: AbortSignal.timeout(5000),
+      });
       status = response.status;
       if (status !== 426) why = (await response.text()).trim();
     } catch {
@@ -128,7 +133,15 @@ export class Connection {
     const address = new URL("../ws", import.meta.url);
     address.protocol = address.protocol.replace(/^http/, kind);
     address.searchParams.set("rate", this.rateHz);
-    if (this.token) address.searchParams.set("token", this.token);
     return address;
   }
+}
+
+/** The bytes of a text as a string of characters up to 255, which is what headers and base64 take. */
+function utf8(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
+}
+
+function base64url(text) {
+  return btoa(utf8(text)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
