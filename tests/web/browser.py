@@ -80,9 +80,10 @@ def chromium() -> str:
 
 @asynccontextmanager
 async def page_at(
-    url: str, *, microphone: Path | None = None, flags: Iterable[str] = (), **context_options: Any
+    url: str, *, microphone: Path | None = None, flags: Iterable[str] = (), tap: bool = True, **context_options: Any
 ) -> "AsyncIterator[Page]":
     """A page, opened at ``url``. ``microphone`` is a WAV that is spoken once when the page opens its microphone.
+    ``tap`` records what the page plays; the server must then serve :data:`TAP_WORKLET`.
 
     What the page's scripts log as an error, or throw, fails the test.
     """
@@ -108,7 +109,8 @@ async def page_at(
             page = await context.new_page()
             page.set_default_timeout(20_000)
             page.on("pageerror", lambda error: troubles.append(str(error)))
-            await page.add_init_script(_TAP)
+            if tap:
+                await page.add_init_script(_TAP)
             await page.goto(url)
             yield page
             await context.close()

@@ -379,6 +379,26 @@ async def test_a_notice_and_what_the_edge_did_are_told() -> None:
         assert await page.locator("img, b").count() == 0
 
 
+async def test_who_scrolled_up_to_read_is_left_there() -> None:
+    async with visited(viewport={"width": 400, "height": 640}) as (page, house):
+        for number in range(8):
+            await type_in(page, f"number {number}")
+            await shown(page, f"You said number {number}.")
+        top = "document.querySelector('#conversation').scrollTop"
+        end = "(c => c.scrollHeight - c.scrollTop - c.clientHeight < 5)(document.querySelector('#conversation'))"
+        await holds(page, end)
+        await page.evaluate(f"{top} = 0")
+        await asyncio.sleep(0.1)
+        house.conversations[0].emit(out.Notice("late", "Something new."))
+        await shown(page, "Something new.")
+        assert await page.evaluate(top) == 0
+        await page.evaluate(f"{top} = 1e6")
+        await asyncio.sleep(0.1)
+        house.conversations[0].emit(out.Notice("late", "Something newer."))
+        await shown(page, "Something newer.")
+        await holds(page, end)
+
+
 # --- for everybody ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ import { verdict, budget, waterfall } from "./waterfall.js";
 
 const ENDS = { interrupted: "interrupted", failed: "failed", session_closed: "broken off" };
 
+const NEAR_THE_END_PX = 60;
+
 export class View {
   constructor(root = document) {
     const $ = (id) => root.getElementById(id);
@@ -21,6 +23,9 @@ export class View {
     this.welcome = $("welcome");
     this.conversation = $("conversation");
     this.turns = new Map();
+    this.following = true;
+    this.conversation.addEventListener("scroll", () => this.#notice());
+    new ResizeObserver(() => this.#follow()).observe(this.conversation);
   }
 
   // --- state -----------------------------------------------------------------------------------------------------------
@@ -117,6 +122,7 @@ export class View {
       this.turns.get(turn)?.item.remove();
     } else if (ENDS[reason]) {
       this.#turn(turn).badges.append(badge(ENDS[reason], "plain"));
+      this.#follow();
     }
   }
 
@@ -126,10 +132,10 @@ export class View {
     if (!shown || !(shown.user.textContent || shown.agent.textContent)) return;
     shown.badges.prepend(...badges(record));
     const table = waterfall(record);
-    if (!table) return;
-    for (const details of this.log.querySelectorAll("details[open]")) details.open = false;
-    const details = make("details", { "aria-live": "off", open: "" }, make("summary", {}, "Where the time went"), table);
-    shown.item.append(details);
+    if (table) {
+      for (const details of this.log.querySelectorAll("details[open]")) details.open = false;
+      shown.item.append(make("details", { "aria-live": "off", open: "" }, make("summary", {}, "Where the time went"), table));
+    }
     this.#follow();
   }
 
@@ -152,8 +158,14 @@ export class View {
     this.#follow();
   }
 
+  /** Who scrolled up to read is left there. */
+  #notice() {
+    const { scrollHeight, scrollTop, clientHeight } = this.conversation;
+    this.following = scrollHeight - scrollTop - clientHeight < NEAR_THE_END_PX;
+  }
+
   #follow() {
-    this.conversation.scrollTop = this.conversation.scrollHeight;
+    if (this.following) this.conversation.scrollTop = this.conversation.scrollHeight;
   }
 }
 

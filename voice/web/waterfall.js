@@ -89,5 +89,5 @@ function row({ kind, name, start, end }, place) {
 }
 
 function milliseconds(value) {
-  return `${value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 })} ms`;
+  return `${value.toLocaleString("en", { maximumFractionDigits: Math.abs(value) < 10 ? 1 : 0 }).replace("-", "−")} ms`;
 }
