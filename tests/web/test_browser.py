@@ -47,12 +47,12 @@ def _tap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(pages._table(), "/web/tap.js", pages._File(TAP_WORKLET, "text/javascript"))
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Path:
-    """“It was the best of times, it was the worst of times”: what the microphone hears, and then a minute of silence."""
+def recording(folder: Path, *, silence_s: float = 0.0) -> Path:
+    """What the microphone hears: silence, “It was the best of times, it was the worst of times”, a minute of silence."""
     speech = read_audio(locate("samples").parent / "two_cities.wav")[: int(4.5 * SAMPLE_RATE_HZ)]
-    path = tmp_path / "microphone.wav"
-    soundfile.write(path, np.concatenate([speech, np.zeros(60 * SAMPLE_RATE_HZ, np.float32)]), SAMPLE_RATE_HZ, subtype="PCM_16")
+    path = folder / "microphone.wav"
+    pieces = [np.zeros(int(silence_s * SAMPLE_RATE_HZ), np.float32), speech, np.zeros(60 * SAMPLE_RATE_HZ, np.float32)]
+    soundfile.write(path, np.concatenate(pieces), SAMPLE_RATE_HZ, subtype="PCM_16")
     return path
 
 
@@ -95,16 +95,38 @@ async def type_in(page: "Page", text: str) -> None:
 # --- what it is for ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.real
-async def test_talk_to_it_and_hear_it_answer(recording: Path) -> None:
+@asynccontextmanager
+async def at_the_real_one(microphone: Path) -> "AsyncIterator[tuple[Page, Engines]]":
+    """A page in front of a server with the real models."""
     engines = await asyncio.to_thread(Engines.load, Config())
     try:
         async with VoiceServer(ServerConfig(port=0)) as server:
             server.open_with(lambda: Conversation(engines, Config()))
-            async with page_at(server.page_url, microphone=recording) as page:
-                await _talk(page, engines)
+            async with page_at(server.page_url, microphone=microphone) as page:
+                yield page, engines
     finally:
         await engines.aclose()
+
+
+@pytest.mark.real
+async def test_talk_to_it_and_hear_it_answer(tmp_path: Path) -> None:
+    async with at_the_real_one(recording(tmp_path)) as (page, engines):
+        await _talk(page, engines)
+
+
+@pytest.mark.real
+async def test_talk_over_it_and_it_stops(tmp_path: Path) -> None:
+    async with at_the_real_one(recording(tmp_path, silence_s=6.0)) as (page, _):
+        await page.get_by_role("button", name="Talk").click()
+        await type_in(page, "Why is the sky blue?")  # it has much to say
+        await holds(page, PLAYING)
+        await shown(page, "interrupted")
+        size = (await heard(page)).size
+        await asyncio.sleep(0.5)  # the user goes on for seconds
+        after = np.flatnonzero(np.abs((await heard(page))[size:]) > 0.02)
+        assert after.size == 0 or after[-1] < 0.2 * SAMPLE_RATE_HZ
+        await holds(page, "document.querySelectorAll('.turn .agent:not(:empty)').length === 2", within_s=30)
+        assert "times" in (await page.locator(".turn .user").nth(1).inner_text()).lower()
 
 
 async def _talk(page: "Page", engines: Engines) -> None:
