@@ -1,22 +1,23 @@
 """The words of one reply, clause by clause, from the edge and, where the turn was placed there, from the cloud.
 
-Strategy: the edge begins every answer. When the turn may go to the cloud, the cloud is asked as soon as the user's words are
-certain and the opening is known, and goes on from the opening's last word while that is spoken. If its next clause would come
-too late, or it breaks off, the edge goes on from the last clause: the audio never runs out, and the seam is at a clause. A
-cloud that was merely slow is asked once more, behind the clause that bridged the wait.
+Strategy: the edge begins every answer (:mod:`voice.opening` knows the exceptions). When the turn may go to the cloud, the cloud
+is asked as soon as the user's words are certain and the opening is known, and goes on from the opening's last word while that
+is spoken. If its next clause would come too late, or it breaks off, the edge goes on from the last clause: the audio never runs
+out, and the seam is at a clause. A cloud that was merely slow is asked once more, behind the clause that bridged the wait.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from voice.budget import Deadline, Forecasts, words_that_fit
+from voice.budget import Deadline, Forecasts, Stage, words_that_fit
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock
 from voice.errors import ChatError, CloudError, VoiceError
-from voice.handover import opening, reserve_ms, wait_until_s
+from voice.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
+from voice.opening import Race
 from voice.route.confidence import Calibration
 from voice.route.placing import Outgoing, Placing
 from voice.skills.library import Found
@@ -24,6 +25,7 @@ from voice.stages import Chat, CloudModel, Message, Synthesizer, Token, Usage
 from voice.tts.clauses import ClauseSplitter
 
 Tier = Literal["edge", "cloud"]
+Source = Literal["edge", "cloud", "excuse"]
 POLL_S = 0.05
 """How often to look whether the audio has begun to run out."""
 REQUESTS = 2
@@ -43,12 +45,24 @@ class Stages:
     placing: Placing | None = None
     cloud: CloudModel | None = None
     cloud_tokens: int = 300
+    keeps_cloud_warm: bool = False
+    """Whether the cloud reads along where an answer of the edge's may move there."""
     skills: Callable[[str], Awaitable[Found | None]] | None = None
     """Asked first: what they answer needs no model."""
     calibration: Calibration | None = None
     """Of the language model's own doubt, where it is known."""
     waiting: dict[object, Chat] = field(default_factory=dict)
     """The attempts that wait for their first clause at this moment, in all conversations of the process, by whose chat."""
+
+    @property
+    def queue(self) -> int:
+        """How many other conversations wait for the edge model."""
+        return sum(chat is not self.chat for chat in self.waiting.values())
+
+    @property
+    def edge_clause_ms(self) -> float:
+        """When the edge, asked now, is expected to have a first clause: behind those who wait already."""
+        return self.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE)) * (1 + self.queue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +80,9 @@ class Account:
 
     Attributes:
         words: spoken by each tier, in order of their turns.
-        requests: to the cloud, with ``chars_sent`` in all.
+        requests: to the cloud for an answer, and ``warmed`` for its cache alone, with ``chars_sent`` in all.
         usage: what the cloud counted, of ``counted`` of them.
+        excused: whether it had to be said that it takes a moment.
         fallback: why the edge stepped in, as (code, sentence).
     """
 
@@ -75,6 +90,8 @@ class Account:
     edge_tokens: int = 0
     cloud_tokens: int = 0
     requests: int = 0
+    warmed: int = 0
+    excused: bool = False
     chars_sent: int = 0
     counted: int = 0
     usage: Usage | None = None
@@ -88,11 +105,13 @@ class Account:
 
     def record(self) -> dict[str, Any]:
         """For the trace; empty when the cloud had no part in it."""
-        if not self.requests:
-            return {}
-        return {
+        excuse = {"excused": True} if self.excused else {}
+        if not self.requests and not self.warmed:
+            return excuse
+        return excuse | {
             "cloud": {
                 "requests": self.requests,
+                "warmed": self.warmed,
                 "first_token_ms": None if self.cloud_first_ms is None else round(self.cloud_first_ms, 1),
                 "tokens": self.cloud_tokens,
                 "words": [[tier, words] for tier, words in self.words],
@@ -121,9 +140,12 @@ class Answer:
     Attributes:
         text: the clauses that were let go.
         account: who said what of it.
-        cloud: the permission to ask the cloud, if there is one; set it before the clauses are asked for.
+        cloud: the permission to ask the cloud, where the turn was placed there.
+        reserve: the same, where it was not: for an edge that fails.
+        keep_warm: whether the cloud's cache is to follow an answer of the edge's, which takes a ``reserve``.
         given: the words, where they are known already: no model is asked.
-        confirmed: whether these are the user's words for certain: nothing leaves the device before.
+        source: who made the clause that was let go last.
+        confirmed: set while these are the user's words for certain: nothing leaves the device before.
         deadline: of the first audio.
     """
 
@@ -138,8 +160,11 @@ class Answer:
         self.text = ""
         self.account = Account()
         self.cloud: CloudPass | None = None
+        self.reserve: CloudPass | None = None
+        self.keep_warm = False
         self.given: str | None = None
-        self.confirmed = False
+        self.source: Source = "edge"
+        self.confirmed = asyncio.Event()
         self.deadline: Deadline | None = None
         self._stages = stages
         self._messages = messages
@@ -147,8 +172,11 @@ class Answer:
         self._on_token = on_token
         self._covered_until_s = covered_until_s
         self._request: _Request | None = None
+        self._warming: _Request | None = None
+        self._chances = REQUESTS
         self._least_logprob = 0.0
         self._other_words = False
+        self._excuse_due_s: float | None = None
 
     async def clauses(self) -> AsyncGenerator[str, None]:
         """The answer in clauses to be spoken one by one; whoever takes them waits with the next until it wants it.
@@ -158,38 +186,122 @@ class Answer:
         """
         if self.given is not None:
             splitter = ClauseSplitter(self._stages.first_clause_words)
-            for clause in [*splitter.feed(self.given), *splitter.finish()]:
-                yield self._said("edge", clause)
+            for known in [*splitter.feed(self.given), *splitter.finish()]:
+                yield self._said("edge", known)
             return
-        async with aclosing(self._edge("")) as edge:
+        async with aclosing(self._edge("")) as edge, aclosing(Race(edge, self.confirmed)) as race:
             try:
                 try:
-                    async for clause in edge:
-                        if self.cloud is None:
-                            yield self._said("edge", clause)
-                            continue
-                        text = clause if self.text else opening(clause, self._least_logprob, len(self._messages))
-                        self._other_words = text != clause
-                        if self.confirmed:
-                            self._ask(self.cloud, self.text + text)
-                        yield self._said("edge", text)
-                        break
+                    while (clause := await self._first(race)) is not None:
+                        yield clause
+                        if self.source == "cloud" or (self.source == "edge" and self.cloud is not None):
+                            break
+                        self._warm()
                     else:
                         return
                 except ChatError:
-                    if self.cloud is None or self.text:
+                    if self.account.words and not self.account.excused:
                         raise
-                async for clause in self._with_cloud(edge):
-                    yield clause
+                    self.cloud = self.cloud or self.reserve
+                    if self.cloud is None:
+                        raise
+                async for further in self._with_cloud(race):
+                    yield further
             finally:
                 await self._end_request()
+                if self._warming is not None:
+                    await self._warming.end()
 
-    async def _with_cloud(self, edge: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async def _first(self, race: Race) -> str | None:
+        """The next clause while the edge has the word: its own, the cloud's, or an excuse; ``None`` at the end."""
+        begun = bool(self.account.words)
+        while True:
+            await race.wait(self._patience_s(race, begun=begun))
+            now_s = self._stages.clock.now_s()
+            if race.cloud_is_there:
+                try:
+                    clause = race.cloud_clause()
+                except _TakeOver as over:
+                    self.account.fallback = (over.error.error_code, str(over.error))
+                    await self._leave_cloud(race)
+                    continue
+                if clause is not None:
+                    await race.leave_edge()
+                    return self._said("cloud", clause)
+                await self._leave_cloud(race)
+            elif race.edge_is_there and not (race.cloud_runs and self._spare_ms(now_s) > 0):
+                await self._leave_cloud(race)
+                return self._opened(race.edge_clause())
+            elif self._may_open(race, now_s) and self.cloud is not None:
+                self._chances += 1
+                self._ask(self.cloud, "")
+                race.enter_cloud(self._from_cloud(self.cloud))
+            elif not begun and self._excuse_is_due(race, now_s):
+                self.account.excused = True
+                return self._said("excuse", EXCUSE)
+
+    def _opened(self, clause: str | None) -> str | None:
+        """A clause of the edge's; what opens an answer that the cloud goes on with claims nothing unsure."""
+        if clause is None or self.cloud is None:
+            return None if clause is None else self._said("edge", clause)
+        text = clause if self.text else opening(clause, self._least_logprob, len(self._messages))
+        self._other_words = text != clause
+        if self.confirmed.is_set():
+            self._ask(self.cloud, self.text + text)
+        return self._said("edge", text)
+
+    def _spare_ms(self, now_s: float) -> float:
+        """What is left for a first clause before its synthesis must begin; 0 while nobody has said when it is due."""
+        if self.deadline is None:
+            return 0.0
+        return self.deadline.left_ms(now_s) - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
+
+    def _may_open(self, race: Race, now_s: float) -> bool:
+        if self.cloud is None or race.cloud_ran or self.account.words or not self.confirmed.is_set() or self.deadline is None:
+            return False
+        return cloud_may_open(self.cloud.model.forecast_ms, self._stages.edge_clause_ms, self._spare_ms(now_s))
+
+    def _excuse_at_s(self, now_s: float) -> float | None:
+        """When it is to be said that it takes a moment; found once, when the words are certain."""
+        if self._excuse_due_s is None and self.deadline is not None and self.confirmed.is_set():
+            after_ms = excuse_after_ms(self._stages.edge_clause_ms, self._spare_ms(now_s))
+            self._excuse_due_s = now_s + after_ms / 1000
+        return self._excuse_due_s if self.confirmed.is_set() else None
+
+    def _excuse_is_due(self, race: Race, now_s: float) -> bool:
+        due_s = self._excuse_at_s(now_s)
+        return due_s is not None and now_s >= due_s and not race.edge_is_there
+
+    def _patience_s(self, race: Race, *, begun: bool) -> float | None:
+        """How long to wait until there is something to decide again; ``None``: until something happens."""
+        now_s = self._stages.clock.now_s()
+        if race.edge_is_there and race.cloud_runs:
+            return max(0.0, self._spare_ms(now_s) / 1000)
+        if self._may_open(race, now_s):
+            return 0.0
+        due_s = None if begun else self._excuse_at_s(now_s)
+        return None if due_s is None else max(0.0, due_s - now_s)
+
+    async def _leave_cloud(self, race: Race) -> None:
+        """It is not to open any more."""
+        await race.leave_cloud()
+        if race.cloud_ran and not self.account.words:
+            await self._end_request()
+
+    def _warm(self) -> None:
+        """Have the cloud read the conversation so far, once, and say nothing to it."""
+        if self.keep_warm and self._warming is None and self.reserve is not None and self.confirmed.is_set():
+            self.account.warmed += 1
+            self.account.chars_sent += self._chars(self.reserve, self.text)
+            only_read = replace(self.reserve, max_tokens=1)
+            self._warming = _Request(only_read, only_read.outgoing.hide(self.text), self._stages.clock.now_s(), self._count)
+
+    async def _with_cloud(self, race: Race) -> AsyncGenerator[str, None]:
         """The answer behind its opening."""
-        cloud = self.cloud
+        cloud, edge = self.cloud, race.edge
         while cloud is not None:
             try:
-                async for clause in self._from_cloud(cloud):
+                async for clause in race.cloud or self._from_cloud(cloud):
                     yield self._said("cloud", clause)
             except _TakeOver as over:
                 error = over.error
@@ -197,13 +309,14 @@ class Answer:
                 self.account.fallback = None
                 return
             self.account.fallback = (error.error_code, str(error))
+            await race.leave_cloud()
             await self._end_request()
             if self._rereads:
                 async with aclosing(self._edge(self.text)) as edge_again:
                     async for clause in edge_again:
                         yield self._said("edge", clause)
                 return
-            again = error.error_code == "cloud_late" and self.account.requests < REQUESTS
+            again = error.error_code == "cloud_late" and self.account.requests < self._chances
             async for clause in edge:
                 yield self._said("edge", clause)
                 if again:
@@ -270,9 +383,12 @@ class Answer:
 
     def _ask(self, cloud: CloudPass, prefix: str) -> "_Request":
         self.account.requests += 1
-        self.account.chars_sent += len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
+        self.account.chars_sent += self._chars(cloud, prefix)
         self._request = _Request(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self._count)
         return self._request
+
+    def _chars(self, cloud: CloudPass, prefix: str) -> int:
+        return len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
 
     def _count(self, usage: Usage) -> None:
         self.account.counted += 1
@@ -288,8 +404,10 @@ class Answer:
             request, self._request = self._request, None
             await request.end()
 
-    def _said(self, tier: Tier, clause: str) -> str:
+    def _said(self, source: Source, clause: str) -> str:
         """Note a clause that is let go."""
+        self.source = source
+        tier: Tier = "cloud" if source == "cloud" else "edge"
         if self.text and clause[:1].isalnum() and not self.text[-1:].isspace():
             clause = " " + clause
         self.text += clause

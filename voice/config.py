@@ -149,6 +149,13 @@ class CloudConfig(Section, frozen=True):
     continues: Literal["instruction", "assistant", "mistral", "vllm", "chatml"] = "instruction"
     """How the model is made to go on from words that the edge has spoken: asked to; by a last message of the assistant; with
     Mistral's "prefix"; with vLLM's "continue_final_message"; or by a ChatML prompt over /completions (llama.cpp)."""
+    warm: Literal["off", "connection", "prefix"] = "prefix"
+    """What is done ahead of time. Connection: opened, and its round trip measured, when somebody begins to speak; nothing of
+    what is said leaves with it. Prefix: an answer of the edge's that may yet move to the cloud is sent for its cache, too."""
+    networks: tuple[str, ...] = ()
+    """Only over these connections, by NetworkManager's names; empty: over all. An unknown one is none of them."""
+    metered: Literal["use", "avoid"] = "use"
+    """A connection that is paid by volume, as far as NetworkManager knows."""
     first_token_ms: int = 2000
     """No longer for a first token. The edge steps in sooner when the audio would run out."""
     next_token_ms: int = 2000

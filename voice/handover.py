@@ -1,8 +1,9 @@
 """Edge and cloud in one answer: when which of them speaks (pure; time is an argument).
 
 Strategy: the edge's opening clause is nearly always there before the cloud's first token could be, so it is what the user hears
-first, and the cloud goes on from its words. From then on one question is asked again and again: if the cloud's next clause has
-not come by now, is there still time for the edge to make one before the audio runs out? As long as there is, it is waited for.
+first, and the cloud goes on from its words. A cloud that is near, or an edge that is busy, turns that around: both are asked to
+open, and the edge's clause is held until the last moment at which it is in time. From then on one question is asked again and
+again: if the cloud's next clause has not come by now, is there still time for the edge to make one before the audio runs out?
 """
 
 from voice.budget import Forecasts, Stage
@@ -15,6 +16,10 @@ WORD_S = 0.2
 """The least that a word that is yet to be synthesised will last."""
 UNSURE_LOGPROB = -2.3
 """A token of the opening that is less likely than this (10 %) may be a claim that the edge is not sure of."""
+EXCUSE = "One moment, please."
+"""Said when nobody has a clause yet and the silence would be noticed."""
+SILENCE_MS = 500.0
+"""So long beyond the deadline a reply may be missing before that is said."""
 OPENERS = ("Let me think about that.", "That is a good question.", "Give me a moment with that.")
 """Spoken instead of an opening that could bind the answer to something wrong."""
 
@@ -27,6 +32,22 @@ def cloud_first_audio_ms(cloud_clause_ms: float | None, edge_clause_ms: float) -
     if cloud_clause_ms is None:
         return None
     return max(edge_clause_ms, cloud_clause_ms - OPENING_MS)
+
+
+def cloud_may_open(cloud_clause_ms: float | None, edge_clause_ms: float, spare_ms: float) -> bool:
+    """Whether the cloud, too, is asked for the first clause: it would be in time by itself, or sooner than a busy edge.
+
+    ``spare_ms`` is what is left for a first clause, its synthesis taken off.
+    """
+    return cloud_clause_ms is not None and cloud_clause_ms <= max(spare_ms, edge_clause_ms)
+
+
+def excuse_after_ms(edge_clause_ms: float, spare_ms: float) -> float:
+    """When to say that it takes a moment, if there is no clause by then.
+
+    In time for the deadline when it is clear by now that the reply will miss it by far, else when the silence is noticed.
+    """
+    return spare_ms if edge_clause_ms > spare_ms + SILENCE_MS else spare_ms + SILENCE_MS
 
 
 def reserve_ms(forecasts: Forecasts, *, rereads: bool) -> float:

@@ -26,7 +26,7 @@ from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert
 from voice.skills.skill import Effect
 from voice.skills.tone import ring
-from voice.stages import Message, SpeechChunk, Token
+from voice.stages import CloudModel, Message, SpeechChunk, Token
 from voice.trace import Mark
 from voice.tts.speakable import Speakable
 
@@ -105,7 +105,6 @@ class Attempt:
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
-        self._confirmed = asyncio.Event()
         self._opened_s: float | None = None
         self._made_s = 0.0
         self._may_ask: CloudPass | None = None
@@ -116,13 +115,11 @@ class Attempt:
     def confirm(self, deadline: Deadline | None = None) -> None:
         """These are the user's words: have the first audio ready by the deadline, and go on beyond the first clause."""
         self._answer.deadline = deadline
-        self._answer.confirmed = True
-        self._confirmed.set()
+        self._answer.confirmed.set()
 
     def pause(self) -> None:
         """They may not be: end with the clause at hand until :meth:`confirm`."""
-        self._answer.confirmed = False
-        self._confirmed.clear()
+        self._answer.confirmed.clear()
 
     def opened(self, now_s: float) -> None:
         """The gate is open: what is made is heard from now on."""
@@ -177,7 +174,7 @@ class Attempt:
         """Let a skill answer, if one can: the words are then known, and nothing is asked of any model."""
         found = None if self._stages.skills is None else await self._stages.skills(self.said)
         if found is not None:
-            self._answer.given, self._answer.cloud = found.reply.text, None
+            self._answer.given, self._answer.cloud, self._answer.reserve = found.reply.text, None, None
             self.effect, self.repeatable = found.reply.effect, found.reply.repeatable
             self.details["skill"] = found.skill
 
@@ -201,23 +198,34 @@ class Attempt:
         placing, cloud = self._stages.placing, self._stages.cloud
         if placing is None:
             return
-        edge_ms = self._stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
-        cloud_ms = None if cloud is None else cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
         decision = placing.place(
             self.said,
-            Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms, edge_queue=self._queue()),
+            self._forecast(cloud),
             history_tokens=estimated_tokens(sum(len(message.text) for message in self._request.shareable)),
         )
         self.details["route"] = decision.brief()
+        if cloud is not None:
+            self.details["route"] |= {
+                "cloud_forecast_ms": _rounded(cloud.forecast_ms),
+                "round_trip_ms": _rounded(cloud.round_trip_ms),
+            }
         if cloud is not None and "cloud" in {decision.choice.route, decision.choice.runner_up}:
             outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)
             self._may_ask = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
             if decision.choice.route != "edge":
                 self._answer.cloud = self._may_ask
+            else:
+                self._answer.reserve = self._may_ask
+                self._answer.keep_warm = self._stages.keeps_cloud_warm and decision.choice.may_move
 
-    def _queue(self) -> int:
-        """How many other conversations wait for the edge model."""
-        return sum(chat is not self._stages.chat for chat in self._stages.waiting.values())
+    def _forecast(self, cloud: CloudModel | None) -> Forecast:
+        """What this moment allows."""
+        queue = self._stages.queue
+        edge_ms = self._stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
+        if cloud is None:
+            return Forecast(edge_first_ms=edge_ms, edge_queue=queue)
+        cloud_ms = cloud_first_audio_ms(cloud.forecast_ms, edge_ms)
+        return Forecast(edge_first_ms=edge_ms, cloud_first_ms=cloud_ms, edge_queue=queue, why_not=cloud.why_not)
 
     async def _apologise(self) -> None:
         try:
@@ -241,7 +249,8 @@ class Attempt:
             self._clauses.close()
 
     def _on_token(self, token: Token) -> None:
-        self._ended(Stage.LLM_FIRST_TOKEN, Mark.LLM_FIRST_TOKEN)
+        if Mark.FIRST_CLAUSE not in self.marks:
+            self._ended(Stage.LLM_FIRST_TOKEN, Mark.LLM_FIRST_TOKEN)
         self._doubt(token.logprob)
 
     def _covered_until_s(self) -> float | None:
@@ -270,14 +279,17 @@ class Attempt:
 
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):
-            self._stages.waiting.pop(self, None)
+            source = self._answer.source
+            if source != "excuse":
+                self._stages.waiting.pop(self, None)
             if Mark.FIRST_CLAUSE not in self.marks:
-                self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE)
-                self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
+                self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE, learn=source == "edge")
+                if source == "edge":
+                    self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
             self._words_to_make += len(spoken.split())
             await self._clauses.put((clause.strip(), spoken))
             await self._speaking.wait()
-            await self._confirmed.wait()
+            await self._answer.confirmed.wait()
 
     async def _speak(self) -> None:
         async for clause, spoken in self._clauses:
@@ -303,7 +315,7 @@ class Attempt:
             self.ready = True
             self._on_ready()
 
-    def _ended(self, stage: Stage, mark: Mark) -> None:
+    def _ended(self, stage: Stage, mark: Mark, *, learn: bool = True) -> None:
         """Note the first time that a stage ended, and let the forecasts learn from it."""
         if mark in self.marks:
             return
@@ -311,8 +323,12 @@ class Attempt:
         self.marks[mark] = now_s
         self.took_ms[stage] = (now_s - self._stage_began_s) * 1000
         self._stage_began_s = now_s
-        if self.failure is None:
+        if learn and self.failure is None:
             self._stages.forecasts.observe(stage, self.took_ms[stage])
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 1)
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> Exception:

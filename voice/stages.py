@@ -168,9 +168,23 @@ class CloudModel(Protocol):
         """Let go of the network. May be called again."""
         ...
 
+    async def warm(self) -> None:
+        """Get ready for a request that is likely soon; nothing of a conversation leaves with it. Cancel-safe, never raises."""
+        ...
+
     @property
     def forecast_ms(self) -> float | None:
         """From a request to its first clause; ``None`` while the cloud is not to be asked."""
+        ...
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """The network's share of :attr:`forecast_ms`; ``None`` while it was never measured."""
+        ...
+
+    @property
+    def why_not(self) -> str:
+        """Why the cloud is not to be asked, where there is more to say than that it cannot be reached; else empty."""
         ...
 
 

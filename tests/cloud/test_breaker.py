@@ -47,3 +47,15 @@ def test_pauses_grow_but_not_without_bound(failures: int) -> None:
         breaker.failed(0.0)
     assert not breaker.allows(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (failures - 1)) - 0.01)
     assert breaker.allows(LONGEST_PAUSE_S)
+
+
+def test_what_was_only_out_of_reach_may_be_tried_as_soon_as_it_is_back() -> None:
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.failed(0.0, out_of_reach=True)
+    assert not breaker.allows(1.0)
+    breaker.reached(1.0)
+    assert breaker.allows(1.0)
+    breaker.failed(1.0, lasting=True)
+    breaker.reached(2.0)
+    assert not breaker.allows(2.0)

@@ -168,6 +168,9 @@ class FakeCloud:
     stalls_after: int | None = None
     fails_after: int | None = None
     forecast_ms: float | None = 300.0
+    round_trip_ms: float | None = 40.0
+    why_not: str = ""
+    warmed: int = 0
     requests: list[tuple[list[Message], str]] = field(default_factory=list)
     asked_at_s: list[float] = field(default_factory=list)
     open_requests: int = 0
@@ -193,6 +196,9 @@ class FakeCloud:
             on_usage(Usage(40, len(words), 0))
         finally:
             self.open_requests -= 1
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def aclose(self) -> None:
         """There is nothing to let go of."""

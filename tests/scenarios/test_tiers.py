@@ -11,7 +11,7 @@ from tests.fakes.talk import Talk, talk
 from voice import events as out
 from voice.config import CloudConfig, Config, RouteConfig, TraceConfig
 from voice.cost.ledger import Ledger, report
-from voice.handover import OPENERS
+from voice.handover import EXCUSE, OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.stages import Message
 
@@ -277,3 +277,149 @@ def test_what_the_cloud_did_not_count_is_estimated_and_said_to_be(tmp_path: Path
     assert total["estimated"]
     assert total["tokens_in"] > 20
     assert total["tokens_out"] == 5
+
+
+def test_a_cloud_that_is_near_opens_the_answer_itself() -> None:
+    cloud = FakeCloud(
+        answer="Spain is a large country, and it lies in the south.", first_token_s=0.01, token_s=0.005, forecast_ms=30
+    )
+    everyone = fakes(cloud, chat_model=FakeChatModel(first_token_s=0.1))
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    assert [prefix for _, prefix in cloud.requests] == [""]
+    assert user.record["heard_text"] == cloud.answer
+    assert user.record["cloud"]["words"] == [["cloud", 11]]
+    assert user.record["late_ms"] == 0
+    assert everyone.chat_model.cancelled == 1  # the edge's reserve was let go
+
+
+def test_a_near_cloud_that_stays_away_leaves_the_opening_to_the_edge_in_time() -> None:
+    cloud = FakeCloud(first_token_s=20, forecast_ms=30)
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert user.record["late_ms"] == 0
+    assert cloud.requests[0][1] == ""
+    assert cloud.requests[1][1].startswith("You said")  # asked again, behind what was let go
+    assert user.record["heard_text"] == FakeChatModel().answer([Message("user", QUESTION)])
+    assert cloud.open_requests == 0
+    assert longest_silence_s(user) <= 0.3
+
+
+def test_a_near_cloud_that_breaks_off_before_a_word_leaves_the_opening_to_the_edge() -> None:
+    cloud = FakeCloud(fails_after=0, forecast_ms=30)
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert user.record["late_ms"] == 0
+    assert user.record["end_reason"] == "completed"
+    assert user.record["heard_text"].startswith("You said")
+    assert longest_silence_s(user) <= 0.3
+
+
+def test_an_edge_that_is_overrun_lets_the_cloud_open() -> None:
+    chat_model = FakeChatModel(first_token_s=4)
+    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(3)}
+    for chat in crowd.values():
+        chat.close()
+    cloud = FakeCloud(answer="Spain is a large country, and it lies in the south.", forecast_ms=350)
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud, chat_model=chat_model, waiting=crowd))
+    assert user.record["heard_text"] == cloud.answer
+    assert user.record["ttfa_ms"] < 400
+    assert chat_model.cancelled == 1
+
+
+def test_a_private_turn_that_must_wait_says_so_and_stays() -> None:
+    chat_model = FakeChatModel(first_token_s=4)
+    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(5)}
+    for chat in crowd.values():
+        chat.close()
+    cloud = FakeCloud()
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(PRIVATE)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud, chat_model=chat_model, waiting=crowd))
+    assert not cloud.requests
+    assert user.record["excused"] is True
+    assert user.record["ttfa_ms"] <= 310
+    assert user.record["heard_text"].startswith(f"{EXCUSE} You said my number")
+    assert len(user.fakes.waiting) == 5  # it waits no more
+
+
+def test_nobody_is_excused_who_is_only_a_little_late() -> None:
+    user = talk(ask, fakes=fakes(FakeCloud(), chat_model=FakeChatModel(first_token_s=0.4)))
+    assert "excused" not in user.record
+    assert EXCUSE not in user.record["heard_text"]
+
+
+def test_an_edge_that_fails_hands_over_even_a_turn_of_its_own() -> None:
+    cloud = FakeCloud(answer="It is on now.")
+    everyone = fakes(cloud, chat_model=FakeChatModel(failing_after=0))
+    everyone.router = router("hybrid")
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("turn on the kitchen light")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    assert user.record["route"]["tier"] == "edge"
+    assert user.record["heard_text"] == cloud.answer
+
+
+def test_the_cloud_reads_along_where_the_conversation_may_come_back_to_it() -> None:
+    cloud = FakeCloud()
+    everyone = fakes(cloud, chat_model=FakeChatModel(answer=lambda _: "It is on now. " + "And so it will be. " * 8))
+    everyone.router = router("hybrid")
+
+    async def script(user: Talk) -> None:
+        for text in ("explain how a rainbow is made, step by step and in detail", "turn on the kitchen light"):
+            user.conversation.push_text(text)
+            await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=everyone)
+    first, second = (dict[str, Any](event.record) for event in user.all(out.TurnTraced))
+    assert first["tier"] == "cloud"
+    assert second["tier"] == "edge"
+    assert second["cloud"]["warmed"] == 1
+    assert second["cloud"]["requests"] == 0
+    messages, prefix = cloud.requests[-1]
+    assert messages[-1].text == "turn on the kitchen light"
+    assert prefix.startswith("It is on now.")
+
+    off = fakes(FakeCloud(), chat_model=FakeChatModel(answer=lambda _: "It is on now. " + "And so it will be. " * 8))
+    off.router = router("hybrid")
+    user = talk(script, fakes=off, config=Config(cloud=CloudConfig(warm="connection")))
+    assert "cloud" not in user.record
+
+
+def test_the_connection_is_opened_when_somebody_begins_to_speak() -> None:
+    cloud = FakeCloud()
+    talk(ask, fakes=fakes(cloud))
+    assert cloud.warmed == 2  # at the start, and at the first word
+    cloud = FakeCloud()
+    talk(ask, fakes=fakes(cloud), config=Config(route=RouteConfig(mode="edge")))
+    assert cloud.warmed == 0
+
+
+def test_a_network_that_the_settings_refuse_is_named() -> None:
+    cloud = FakeCloud(forecast_ms=None, why_not="the network is metered")
+    user = talk(ask, fakes=fakes(cloud))
+    assert not cloud.requests
+    assert "the network is metered" in user.record["route"]["reasons"]

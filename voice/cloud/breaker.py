@@ -19,6 +19,7 @@ class Breaker:
         self._failures = 0
         self._closed_from_s = 0.0
         self._trying = False
+        self._out_of_reach = False
 
     @property
     def open(self) -> bool:
@@ -38,10 +39,16 @@ class Breaker:
         self._failures = 0
         self._trying = False
 
-    def failed(self, now_s: float, *, retry_after_s: float = 0.0, lasting: bool = False) -> None:
-        """A request failed. ``retry_after_s``: what the cloud itself asked for."""
+    def reached(self, now_s: float) -> None:
+        """The cloud can be reached. If that was all that was missing, the next request may try it at once."""
+        if self._out_of_reach:
+            self._closed_from_s = min(self._closed_from_s, now_s)
+
+    def failed(self, now_s: float, *, retry_after_s: float = 0.0, lasting: bool = False, out_of_reach: bool = False) -> None:
+        """A request failed. ``retry_after_s``: what the cloud itself asked for; ``out_of_reach``: nobody was there."""
         pause_s = LASTING_PAUSE_S if lasting else min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**self._failures)
         self._failures += 1
+        self._out_of_reach = out_of_reach
         self._trying = False
         self._closed_from_s = now_s + max(pause_s, retry_after_s)
 

@@ -16,6 +16,7 @@ from voice.budget import Quantiles
 from voice.clock import Clock, MonotonicClock
 from voice.cloud.breaker import Breaker
 from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
+from voice.cloud.link import KEPT_S, Link
 from voice.config import CloudConfig
 from voice.errors import CloudError
 from voice.stages import Message, Token, Usage
@@ -39,21 +40,42 @@ class CloudChat:
         self.config = config
         self.breaker = Breaker()
         self._clock = clock or MonotonicClock()
-        self._first_ms = Quantiles()
+        self._thinking_ms = Quantiles()
         self._token_ms = Quantiles()
-        from openai import AsyncOpenAI  # half a second to import: only who uses a cloud pays it
+        import httpx2
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # half a second to import: only who uses a cloud pays it
 
-        self._client = AsyncOpenAI(
-            base_url=config.base_url, api_key=os.environ.get(config.api_key_env) or "none", max_retries=0, timeout=60.0
-        )
+        http = DefaultAsyncHttpxClient(limits=httpx2.Limits(keepalive_expiry=KEPT_S))
+        self._link = Link(config, http, self._clock)
+        key = os.environ.get(config.api_key_env) or "none"
+        self._client = AsyncOpenAI(base_url=config.base_url, api_key=key, max_retries=0, timeout=60.0, http_client=http)
+
+    async def warm(self) -> None:
+        """See :class:`~voice.stages.CloudModel`. Who is not there is left alone, as after a request that failed."""
+        try:
+            if await self._link.warm():
+                self.breaker.reached(self._clock.now_s())
+        except CloudError:
+            if not self.breaker.open:
+                self.breaker.failed(self._clock.now_s(), out_of_reach=True)
 
     @property
     def forecast_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`."""
-        if not self.breaker.allows(self._clock.now_s()):
+        """See :class:`~voice.stages.CloudModel`: the network's round trip, the cloud's thinking, its first clause."""
+        if self.why_not or not self.breaker.allows(self._clock.now_s()):
             return None
-        first_ms = self._first_ms.at(0.8, PRIOR_FIRST_MS)
+        first_ms = (self.round_trip_ms or 0.0) + self._thinking_ms.at(0.8, PRIOR_FIRST_MS)
         return first_ms + CLAUSE_TOKENS * self._token_ms.at(0.8, PRIOR_TOKEN_MS)
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """See :class:`~voice.stages.CloudModel`."""
+        return self._link.round_trip_ms
+
+    @property
+    def why_not(self) -> str:
+        """See :class:`~voice.stages.CloudModel`: what the settings forbid."""
+        return self._link.why_not
 
     async def reply(
         self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
@@ -68,13 +90,14 @@ class CloudChat:
                     now_s = self._clock.now_s()
                     if not given:
                         self.breaker.succeeded()
-                        self._first_ms.add((now_s - began_s) * 1000)
+                        self._thinking_ms.add(max(0.0, (now_s - began_s) * 1000 - (self.round_trip_ms or 0.0)))
                         began_s = now_s
                     given += 1
                     yield Token(text, 0.0)
         except CloudError as error:
             now_s = self._clock.now_s()
-            self.breaker.failed(now_s, retry_after_s=error.retry_after_s, lasting=error.lasting)
+            out_of_reach = error.error_code == "cloud_unreachable"
+            self.breaker.failed(now_s, retry_after_s=error.retry_after_s, lasting=error.lasting, out_of_reach=out_of_reach)
             raise
         finally:
             if given > 1:

@@ -61,6 +61,21 @@ class DraftedCloud:
         gain = controller.plan("", depth=0).gain if conditions is not None else 1.0
         return controller.rtt.value_ms + token_ms * (1 + CLAUSE_TOKENS / gain)
 
+    @property
+    def round_trip_ms(self) -> float | None:
+        """See :class:`~voice.stages.CloudModel`."""
+        who = self._known()
+        return None if who is None else self._model.controller(who).rtt.value_ms
+
+    @property
+    def why_not(self) -> str:
+        """See :class:`~voice.stages.CloudModel`: there is nothing that the settings forbid."""
+        return ""
+
+    async def warm(self) -> None:
+        """See :class:`~voice.stages.CloudModel`. Asking who is there begins to connect."""
+        self._known()
+
     async def aclose(self) -> None:
         """See :class:`~voice.stages.CloudModel`. Keeps what was learnt about acceptance."""
         if not self._closed:

@@ -68,7 +68,7 @@ class Forecast:
         deadline_left_ms: until the first audio of the reply is due.
         edge_first_ms, cloud_first_ms: to the first clause of each side's answer; the cloud's with the network. None: not
         reachable. edge_queue: turns that wait for the edge model. price_per_1k_tokens: of the cloud's output. can_verify: the
-        cloud can verify drafts of the edge model.
+        cloud can verify drafts of the edge model. why_not: the cloud's absence in words, where there are better ones than that.
     """
 
     deadline_left_ms: float = 300.0
@@ -77,6 +77,7 @@ class Forecast:
     edge_queue: int = 0
     price_per_1k_tokens: float = 0.0
     can_verify: bool = False
+    why_not: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Choice:
         runner_up: what would have been chosen next; None when there was no choice.
         pull: towards the cloud, 0 to 1; None when the matter ended before it was asked.
         redact: private matter must be replaced by placeholders before anything leaves.
+        may_move: the edge answers, but what comes next may well be the cloud's: its cache is worth keeping warm.
     """
 
     route: Route
@@ -96,8 +98,11 @@ class Choice:
     runner_up: Route | None = None
     pull: float | None = None
     redact: bool = False
+    may_move: bool = False
 
 
+MOVES_WITHIN = 0.2
+"""So far below the threshold an answer may still move to the cloud."""
 NO_CLOUD = "no cloud tier, or it cannot be reached"
 
 
@@ -115,7 +120,7 @@ def decide(
         return Choice("edge", (*reasons, "mode: edge"), redact=redact)
     if policy.mode == "cloud":
         if forecast.cloud_first_ms is None:
-            return Choice("edge", (*reasons, "mode: cloud", NO_CLOUD), "cloud", redact=redact)
+            return Choice("edge", (*reasons, "mode: cloud", forecast.why_not or NO_CLOUD), "cloud", redact=redact)
         return Choice("cloud", (*reasons, "mode: cloud"), "edge", redact=redact)
     if heads is None:
         return Choice("edge", (*reasons, "no word from the encoder"), "cloud", redact=redact)
@@ -126,7 +131,8 @@ def decide(
     wants: Route = "cloud" if pull >= policy.threshold else "edge"
     reasons.append(f"pull {pull:.2f} {'reaches' if wants == 'cloud' else 'is below'} {policy.threshold:.2f}")
     if forecast.cloud_first_ms is None:
-        return Choice("edge", (*reasons, NO_CLOUD), "cloud" if wants == "cloud" else None, pull, redact)
+        why_not = forecast.why_not or NO_CLOUD
+        return Choice("edge", (*reasons, why_not), "cloud" if wants == "cloud" else None, pull, redact)
     route, runner_up, late = _in_time(wants, pull, forecast.cloud_first_ms, forecast, policy)
     reasons += late
     tokens = stated_tokens or heads.tokens
@@ -134,7 +140,8 @@ def decide(
     if route != "edge" and price > policy.max_price:
         reasons.append(f"the price, {price:.4f}, is over {policy.max_price:.4f}")
         route, runner_up = "edge", route
-    return Choice(route, tuple(reasons), runner_up, pull, redact)
+    may_move = route == "edge" and (pull >= policy.threshold - MOVES_WITHIN or state.last == "cloud")
+    return Choice(route, tuple(reasons), runner_up, pull, redact, may_move)
 
 
 def _privacy(verdict: Verdict, state: State) -> str | None:

@@ -78,6 +78,7 @@ class Decision:
             "tier": self.choice.route,
             "runner_up": self.choice.runner_up,
             "reasons": list(self.choice.reasons),
+            "pull": None if self.choice.pull is None else round(self.choice.pull, 3),
             "private": sorted({str(found.kind) for found in self.verdict.findings}),
             "task": None if self.heads is None else str(self.heads.task),
             "ms": round(self.took_ms, 2),

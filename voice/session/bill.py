@@ -54,8 +54,9 @@ def spent(entry: Entry, currency: str) -> dict[str, str | float]:
 def used(account: Account) -> tuple[Usage, bool]:
     """What the cloud counted, and whether it counted every request; the others are estimated."""
     known = account.usage or Usage()
-    if account.counted == account.requests:
+    asked = account.requests + account.warmed
+    if account.counted == asked:
         return known, True
-    share = 1 - account.counted / account.requests
+    share = 1 - account.counted / asked
     tokens_in = known.tokens_in + round(share * estimated_tokens(account.chars_sent))
     return Usage(tokens_in, max(known.tokens_out, account.cloud_tokens), known.tokens_cached), False

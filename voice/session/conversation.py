@@ -112,6 +112,7 @@ class Conversation:
         try:
             async with asyncio.TaskGroup() as self._group:
                 self._start(self._ear.run(), "listen")
+                self._warm_cloud()
                 try:
                     await self._closing.wait()
                 finally:
@@ -272,6 +273,7 @@ class Conversation:
         started_s = self._ear.samples.time_of(turn.start_sample)
         trace.mark(Mark.SPEECH_START, started_s)
         self._emit(out.SpeechStarted(turn.number, started_s))
+        self._warm_cloud()
         self._start_for(turn, self._look_now_and_then(turn), "looks")
 
     async def _look_now_and_then(self, turn: Turn) -> None:
@@ -279,6 +281,11 @@ class Conversation:
         while True:
             await asyncio.sleep(pace_ms(self._engines.forecasts, self._config.asr.partial_interval_ms) / 1000)
             turn.looks.glance(turn.start_sample)
+
+    def _warm_cloud(self) -> None:
+        """Its connection is opened before it is needed; whatever is said."""
+        if self._engines.cloud is not None and self._config.route.mode != "edge":
+            self._start(self._engines.cloud.warm(), "warm")
 
     def _on_dip(self) -> None:
         if self._turn is not None and self._state is State.LISTENING:
@@ -359,6 +366,7 @@ class Conversation:
             skills=None if self._desk is None else self._desk.ask,
             cloud=self._engines.cloud,
             cloud_tokens=self._config.cloud.max_tokens,
+            keeps_cloud_warm=self._config.cloud.warm == "prefix",
             calibration=CALIBRATIONS.get(self._config.llm.model),
             waiting=self._engines.waiting,
         )
