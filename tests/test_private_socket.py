@@ -67,7 +67,8 @@ def test_no_private_utterance_nor_its_echo_is_seen_at_the_socket() -> None:
     async def main() -> tuple[str, list[list[int]]]:
         async with http_server(answer) as server:
             made = [await talk(server, router, [QUESTIONS[0], text, *QUESTIONS]) for text in private]
-            return "\n".join(exchange.head + exchange.body.decode() for exchange in server.requests), made
+            came = [*server.knocks, *server.requests]
+            return "\n".join(exchange.head + exchange.body.decode() for exchange in came), made
 
     sent, made = asyncio.run(main())
     assert {(turns[0], turns[3], turns[4]) for turns in made} == {(1, 1, 1)}  # the socket is used: the search below can fail

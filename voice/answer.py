@@ -176,6 +176,7 @@ class Answer:
         self._chances = REQUESTS
         self._least_logprob = 0.0
         self._other_words = False
+        self._begun = False
         self._excuse_due_s: float | None = None
 
     async def clauses(self) -> AsyncGenerator[str, None]:
@@ -200,7 +201,7 @@ class Answer:
                     else:
                         return
                 except ChatError:
-                    if self.account.words and not self.account.excused:
+                    if self._begun:
                         raise
                     self.cloud = self.cloud or self.reserve
                     if self.cloud is None:
@@ -214,9 +215,9 @@ class Answer:
 
     async def _first(self, race: Race) -> str | None:
         """The next clause while the edge has the word: its own, the cloud's, or an excuse; ``None`` at the end."""
-        begun = bool(self.account.words)
+        excused = self.account.excused
         while True:
-            await race.wait(self._patience_s(race, begun=begun))
+            await race.wait(self._patience_s(race, excusable=not (self._begun or excused)))
             now_s = self._stages.clock.now_s()
             if race.cloud_is_there:
                 try:
@@ -236,7 +237,7 @@ class Answer:
                 self._chances += 1
                 self._ask(self.cloud, "")
                 race.enter_cloud(self._from_cloud(self.cloud))
-            elif not begun and self._excuse_is_due(race, now_s):
+            elif not (self._begun or excused) and self._excuse_is_due(race, now_s):
                 self.account.excused = True
                 return self._said("excuse", EXCUSE)
 
@@ -244,7 +245,7 @@ class Answer:
         """A clause of the edge's; what opens an answer that the cloud goes on with claims nothing unsure."""
         if clause is None or self.cloud is None:
             return None if clause is None else self._said("edge", clause)
-        text = clause if self.text else opening(clause, self._least_logprob, len(self._messages))
+        text = clause if self._begun else opening(clause, self._least_logprob, len(self._messages))
         self._other_words = text != clause
         if self.confirmed.is_set():
             self._ask(self.cloud, self.text + text)
@@ -257,7 +258,7 @@ class Answer:
         return self.deadline.left_ms(now_s) - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
 
     def _may_open(self, race: Race, now_s: float) -> bool:
-        if self.cloud is None or race.cloud_ran or self.account.words or not self.confirmed.is_set() or self.deadline is None:
+        if self.cloud is None or race.cloud_ran or self._begun or not self.confirmed.is_set() or self.deadline is None:
             return False
         return cloud_may_open(self.cloud.model.forecast_ms, self._stages.edge_clause_ms, self._spare_ms(now_s))
 
@@ -272,20 +273,20 @@ class Answer:
         due_s = self._excuse_at_s(now_s)
         return due_s is not None and now_s >= due_s and not race.edge_is_there
 
-    def _patience_s(self, race: Race, *, begun: bool) -> float | None:
+    def _patience_s(self, race: Race, *, excusable: bool) -> float | None:
         """How long to wait until there is something to decide again; ``None``: until something happens."""
         now_s = self._stages.clock.now_s()
         if race.edge_is_there and race.cloud_runs:
             return max(0.0, self._spare_ms(now_s) / 1000)
         if self._may_open(race, now_s):
             return 0.0
-        due_s = None if begun else self._excuse_at_s(now_s)
+        due_s = self._excuse_at_s(now_s) if excusable else None
         return None if due_s is None else max(0.0, due_s - now_s)
 
     async def _leave_cloud(self, race: Race) -> None:
         """It is not to open any more."""
         await race.leave_cloud()
-        if race.cloud_ran and not self.account.words:
+        if race.cloud_ran and not self._begun:
             await self._end_request()
 
     def _warm(self) -> None:
@@ -358,7 +359,7 @@ class Answer:
         """The cloud's next token, if it comes while the edge could still step in."""
         while True:
             needs_ms = reserve_ms(self._stages.forecasts, rereads=self._rereads)
-            latest_s = wait_until_s(self._covered_until_s(), needs_ms)
+            latest_s = wait_until_s(self._covered_until_s() if self._begun else None, needs_ms)
             now_s = self._stages.clock.now_s()
             wait_s = POLL_S if latest_s is None else min(POLL_S, latest_s - now_s)
             if wait_s <= 0 and not request.tokens.depth:
@@ -407,6 +408,7 @@ class Answer:
     def _said(self, source: Source, clause: str) -> str:
         """Note a clause that is let go."""
         self.source = source
+        self._begun = self._begun or source != "excuse"
         tier: Tier = "cloud" if source == "cloud" else "edge"
         if self.text and clause[:1].isalnum() and not self.text[-1:].isspace():
             clause = " " + clause

@@ -105,7 +105,8 @@ class Attempt:
         self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
-        self._opened_s: float | None = None
+        self._opened = False
+        self._heard_from_s: float | None = None
         self._made_s = 0.0
         self._may_ask: CloudPass | None = None
         self._words_to_make = 0
@@ -123,7 +124,9 @@ class Attempt:
 
     def opened(self, now_s: float) -> None:
         """The gate is open: what is made is heard from now on."""
-        self._opened_s = now_s
+        self._opened = True
+        if self._made_s:
+            self._heard_from_s = now_s
 
     @property
     def reply(self) -> str:
@@ -255,7 +258,7 @@ class Attempt:
 
     def _covered_until_s(self) -> float | None:
         """When the audio made so far will have been played; ``None`` while nothing is heard."""
-        return None if self._opened_s is None else self._opened_s + self._made_s + WORD_S * self._words_to_make
+        return None if self._heard_from_s is None else self._heard_from_s + self._made_s + WORD_S * self._words_to_make
 
     def _doubt(self, logprob: float) -> None:
         """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""
@@ -302,6 +305,8 @@ class Attempt:
             async for chunk in chunks:
                 if not begun:
                     begun = True
+                    if self._opened and self._heard_from_s is None:
+                        self._heard_from_s = self._stages.clock.now_s()
                     self._words_to_make -= len(spoken.split())
                     self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
                     self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -14,8 +15,18 @@ from voice.config import CloudConfig
 DELAY_S = 0.05
 
 
-async def warmed(config_of: dict[str, object], *, times: int = 1) -> tuple[CloudChat, list[bytes]]:
-    """Warm a cloud that answers every ``HEAD`` after a while; what came to its socket."""
+@dataclass
+class Warmed:
+    """What came of it: what the cloud's forecast was, and what came to its socket."""
+
+    forecast_ms: float | None
+    round_trip_ms: float | None
+    why_not: str
+    seen: list[bytes]
+
+
+async def warmed(config_of: dict[str, object], *, times: int = 1) -> Warmed:
+    """Warm a cloud that answers every ``HEAD`` after a while."""
     seen: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -25,8 +36,13 @@ async def warmed(config_of: dict[str, object], *, times: int = 1) -> tuple[Cloud
                 await asyncio.sleep(DELAY_S)
                 writer.write(b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 31\r\n\r\n")
                 await writer.drain()
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            gone.set()
             writer.close()
+
+    gone = asyncio.Event()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
@@ -34,17 +50,19 @@ async def warmed(config_of: dict[str, object], *, times: int = 1) -> tuple[Cloud
     try:
         for _ in range(times):
             await chat.warm()
+        return Warmed(chat.forecast_ms, chat.round_trip_ms, chat.why_not, seen)
     finally:
         await chat.aclose()
         server.close()
         await server.wait_closed()
-    return chat, seen
+        if seen:
+            await asyncio.wait_for(gone.wait(), 2)
 
 
 def test_a_round_trip_is_measured_and_nothing_is_said() -> None:
-    chat, seen = asyncio.run(warmed({}, times=3))
-    assert len(seen) == 1  # not again so soon
-    assert seen[0].startswith(b"HEAD /v1/models ")
+    chat = asyncio.run(warmed({}, times=3))
+    assert len(chat.seen) == 1  # not again so soon
+    assert chat.seen[0].startswith(b"HEAD /v1/models ")
     assert chat.round_trip_ms == pytest.approx(DELAY_S * 1000, abs=30)
     assert chat.round_trip_ms is not None
     assert chat.forecast_ms is not None
@@ -52,8 +70,8 @@ def test_a_round_trip_is_measured_and_nothing_is_said() -> None:
 
 
 def test_it_can_be_switched_off() -> None:
-    chat, seen = asyncio.run(warmed({"warm": "off"}))
-    assert not seen
+    chat = asyncio.run(warmed({"warm": "off"}))
+    assert not chat.seen
     assert chat.round_trip_ms is None
 
 
@@ -67,12 +85,12 @@ def test_a_network_that_is_refused_is_not_even_knocked_at(monkeypatch: pytest.Mo
     monkeypatch.setattr(link, "_LOOPBACK", set[str]())
     monkeypatch.setattr(link, "EVERY_S", 0.0)
     settings: dict[str, object] = {"networks": ("home",), "metered": "avoid"}
-    chat, seen = asyncio.run(warmed(settings))
-    assert not seen
+    chat = asyncio.run(warmed(settings))
+    assert not chat.seen
     assert chat.forecast_ms is None
     assert "metered" in chat.why_not
-    chat, seen = asyncio.run(warmed(settings))
-    assert len(seen) == 1
+    chat = asyncio.run(warmed(settings))
+    assert len(chat.seen) == 1
     assert chat.why_not == ""
 
 

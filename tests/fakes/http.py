@@ -61,17 +61,20 @@ class Exchange:
 
 @dataclass
 class HttpServer:
-    """Answers every request with ``script`` and keeps what it was sent."""
+    """Answers every request with ``script`` and keeps what it was sent; a ``HEAD`` is a knock, and answered at once."""
 
     script: Script
     port: int = 0
     requests: list[Exchange] = field(default_factory=list)
+    knocks: list[Exchange] = field(default_factory=list)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         try:
             await self._answer_all(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -84,8 +87,17 @@ class HttpServer:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             lengths = [int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length")]
             exchange = Exchange(head, await reader.readexactly(lengths[0] if lengths else 0), writer)
+            if head.startswith("HEAD "):
+                self.knocks.append(exchange)
+                await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                continue
             self.requests.append(exchange)
             await self.script(exchange)
+
+    def abort(self) -> None:
+        """Break off whatever is still open."""
+        for writer in self._writers:
+            writer.transport.abort()
 
 
 @asynccontextmanager
@@ -98,6 +110,5 @@ async def http_server(script: Script) -> AsyncIterator[HttpServer]:
         yield served
     finally:
         server.close()
-        for exchange in served.requests:
-            exchange.writer.transport.abort()
+        served.abort()
         await asyncio.sleep(0.01)  # aborted transports close in the loop's next rounds

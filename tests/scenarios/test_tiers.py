@@ -346,7 +346,7 @@ def test_an_edge_that_is_overrun_lets_the_cloud_open() -> None:
 
 def test_a_private_turn_that_must_wait_says_so_and_stays() -> None:
     chat_model = FakeChatModel(first_token_s=4)
-    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(5)}
+    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(7)}
     for chat in crowd.values():
         chat.close()
     cloud = FakeCloud()
@@ -360,7 +360,7 @@ def test_a_private_turn_that_must_wait_says_so_and_stays() -> None:
     assert user.record["excused"] is True
     assert user.record["ttfa_ms"] <= 310
     assert user.record["heard_text"].startswith(f"{EXCUSE} You said my number")
-    assert len(user.fakes.waiting) == 5  # it waits no more
+    assert len(user.fakes.waiting) == 7  # it waits no more
 
 
 def test_nobody_is_excused_who_is_only_a_little_late() -> None:
