@@ -26,7 +26,7 @@ from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert
 from voice.skills.skill import Effect
 from voice.skills.tone import ring
-from voice.stages import CloudModel, Message, SpeechChunk, Token
+from voice.stages import CloudModel, Filler, Message, SpeechChunk, Token
 from voice.trace import Mark
 from voice.tts.speakable import Speakable
 
@@ -74,6 +74,7 @@ class Attempt:
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
         took_ms: how long its stages took.
+        filler: what was said before the reply's own words, because these would have come too late.
         effect: what a skill then does; it is for the conversation to do it, once the attempt cannot be taken back any more.
         repeatable: whether "say that again" may say it.
         details: what else the turn's trace says of it: where it was placed, and the model's own doubt.
@@ -94,6 +95,7 @@ class Attempt:
         self.marks: dict[Mark, float] = {}
         self.took_ms: dict[Stage, float] = {}
         self.details: dict[str, Any] = {}
+        self.filler = ""
         self.effect: Effect | None = None
         self.repeatable = True
         self._logprobs: list[float] = []
@@ -127,6 +129,18 @@ class Attempt:
         self._opened = True
         if self._made_s:
             self._heard_from_s = now_s
+
+    def fill(self, filler: Filler) -> bool:
+        """Say this first; the reply's own words follow when they are there. False when some of these are there already."""
+        if self.ready:
+            return False
+        self.filler = filler.text
+        self.details["filler"] = True
+        self._made_s += filler.samples.size / self._stages.synthesizer.sample_rate_hz
+        self.parts.put_nowait(ClauseBegun(filler.text))
+        self.parts.put_nowait(SpeechChunk(filler.samples, filler.samples.size))
+        self._is_ready()
+        return True
 
     @property
     def reply(self) -> str:
