@@ -52,7 +52,7 @@ class Heard:
 
     @property
     def answer_ms(self) -> float | None:
-        """Voice-to-voice latency to the reply's own first word, which comes behind a filler; ``None`` if it was not waited for."""
+        """Voice-to-voice latency to the own first word of the reply, behind a filler; ``None`` if it was not waited for."""
         offsets = self.record.get("offsets_ms") or {}
         if self.voice_to_voice_ms is None or not self.record.get("filler"):
             return self.voice_to_voice_ms
