@@ -46,7 +46,7 @@ class Mark(StrEnum):
     """The turn was committed: the gate opened."""
     FIRST_AUDIO_SENT = "first_audio_sent"
     ANSWER_SENT = "answer_sent"
-    """The first audio of the reply's own words, where a filler came before them."""
+    """The first audio of the reply's own words, where a filler or an excuse came before them."""
     LAST_AUDIO_SENT = "last_audio_sent"
     BARGE_IN = "barge_in"
 

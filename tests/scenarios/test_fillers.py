@@ -146,3 +146,11 @@ def test_a_slow_synthesis_is_filled() -> None:
     user = talk(ask, fakes=Fakes(synthesizer=FakeSynthesizer(first_chunk_s=0.4), fillers=FILLERS))
     assert user.record["late_ms"] == 0
     assert longest_silence_s(user) <= 0.3
+
+
+def test_an_excuse_behind_a_filler_is_not_the_answer() -> None:
+    user = talk(ask, fakes=fakes(first_token_s=3))
+    marks = user.record["offsets_ms"]
+    assert [text.split()[0] for text in replies(user)][:3] == ["Let's", "One", "You"]
+    assert marks["first_audio_sent"] < 300
+    assert marks["answer_sent"] == pytest.approx(marks["tts_first_audio"], abs=20)

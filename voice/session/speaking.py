@@ -3,6 +3,7 @@
 import asyncio
 
 from voice import events as out
+from voice.handover import EXCUSE
 from voice.session.effects import Effects
 from voice.session.mouth import Mouth
 from voice.session.playback import Playback
@@ -65,11 +66,15 @@ class Speaking:
     def _new_mouth(self, turn: Turn) -> Mouth:
         shared, trace = self._shared, turn.trace
         rate_hz = shared.engines.synthesizer.sample_rate_hz
+        answered = False
 
         def send_text(text: str) -> None:
+            nonlocal answered
             attempt = turn.preparation.attempt
-            if attempt is not None and attempt.filler and Mark.FIRST_AUDIO_SENT in trace.marks:
-                trace.mark_once(Mark.ANSWER_SENT, shared.clock.now_s())
+            if not answered and attempt is not None and text not in {attempt.filler, EXCUSE}:
+                answered = True
+                if Mark.FIRST_AUDIO_SENT in trace.marks:
+                    trace.mark(Mark.ANSWER_SENT, shared.clock.now_s())
             shared.emit(out.ReplyText(turn.number, text))
 
         def send_audio(samples: Samples) -> None:
