@@ -128,30 +128,17 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     """Print the result as a table."""
     from rich.table import Table
 
-    table = Table(title="voice-to-voice latency (ms) and cut-offs")
-    for heading in (
-        "set",
-        "utterances",
-        "answered",
-        "p50",
-        "p90",
-        "p95",
-        "own words p50",
-        "p95",
-        "fillers",
-        "cut off",
-        "pauses cut off",
-    ):
+    table = Table(title="voice-to-voice latency and cut-offs", caption="ms to the first sound, and to the reply's own words")
+    for heading in ("set", "answered", "p50", "p90", "p95", "own p50", "p95", "fillers", "cut off", "in pauses"):
         table.add_column(heading, justify="left" if heading == "set" else "right")
-    rows = {**found["sets"], "all but hesitation": found}
+    rows = {**found["sets"], "not hesitating": found}
     for name, one in rows.items():
-        latency = one["voice_to_voice_ms"]
+        latency, own = one["voice_to_voice_ms"], one["answer_ms"]
         table.add_row(
             name,
-            str(one["utterances"]),
-            str(one["answered"]),
-            *(str(latency.get(p, "-")) for p in ("p50", "p90", "p95")),
-            *(str(one["answer_ms"].get(p, "-")) for p in ("p50", "p95")),
+            f"{one['answered']}/{one['utterances']}",
+            *(_rounded(latency.get(p)) for p in ("p50", "p90", "p95")),
+            *(_rounded(own.get(p)) for p in ("p50", "p95")),
             percent(one["filler_share"]),
             percent(one["cut_off_rate"]),
             f"{percent(one['pause_cut_off_rate'])} of {one['pauses']}",
@@ -162,6 +149,10 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
         f"{found['cpu_seconds_per_spoken_minute']} CPU seconds a spoken minute, {found['rss_mib']} MiB; "
         f"a silent connection takes {percent(found['silent_connection_cpu_share'])} of a core"
     )
+
+
+def _rounded(ms: float | None) -> str:
+    return "-" if ms is None else f"{ms:.0f}"
 
 
 def plot(found: Mapping[str, Any], path: Path) -> None:
