@@ -126,9 +126,11 @@ def share(hits: Sequence[bool]) -> float | None:
 
 def show(found: Mapping[str, Any], people: "Console") -> None:
     """Print the result as a table."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="voice-to-voice latency and cut-offs", caption="ms to the first sound, and to the reply's own words")
+    caption = "ms to the first sound, and to the reply's own words"
+    table = Table(title="voice-to-voice latency and cut-offs", caption=caption, box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
     for heading in ("set", "answered", "p50", "p90", "p95", "own p50", "p95", "fillers", "cut off", "in pauses"):
         table.add_column(heading, justify="left" if heading == "set" else "right")
     rows = {**found["sets"], "not hesitating": found}
