@@ -42,6 +42,7 @@ class VoiceClient:
         rate_hz: of the audio in both directions: 8000, 16000, 24000 or 48000.
         token: the server's, if it wants one.
         trace: whether to get the latency-budget record of every turn.
+        user, feature: labels for what the turns cost (``voice cost --by user``); empty leaves the server's.
         clock: stamps what arrives.
 
     Raises:
@@ -56,13 +57,15 @@ class VoiceClient:
         rate_hz: int = SAMPLE_RATE_HZ,
         token: str = "",
         trace: bool = False,
+        user: str = "",
+        feature: str = "",
         clock: Clock | None = None,
     ) -> None:
         self.url = url
         self.rate_hz = rate_hz
         self.clock = clock or MonotonicClock()
         self._token = token
-        self._trace = trace
+        self._hello = m.Hello(trace=trace, user=user, feature=feature)
         self._connection: ClientConnection | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,7 +82,7 @@ class VoiceClient:
                 close_timeout=_CLOSE_WITHIN_S,
                 proxy=None,
             )
-            await self._send(to_json(m.Hello(trace=self._trace)))
+            await self._send(to_json(self._hello))
         except InvalidURI as error:
             raise ConfigError(f"{self.url!r} is not a WebSocket address; write it as ws://127.0.0.1:8765") from error
         except InvalidStatus as error:

@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -46,7 +47,9 @@ class _Reader(HTMLParser):
 
 
 def test_it_needs_nothing_else_and_text_is_never_markup() -> None:
-    names = dict.fromkeys(("conversation", "tier", "end_reason", "skill", "user", "feature", "user_text", "reply_text"), EVIL)
+    names: dict[str, Any] = dict.fromkeys(
+        ("conversation", "tier", "end_reason", "skill", "user", "feature", "user_text", "reply_text"), EVIL
+    )
     evil = parsed(
         turn(
             1,

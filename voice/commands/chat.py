@@ -37,7 +37,14 @@ async def _chat(config: Config, *, url: str | None, speak: Path | None, as_json:
     with people.status("connecting …") as status:
         async with reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
             status.stop()
-            async with VoiceClient(address, rate_hz=_RATE_HZ, token=config.server.token, trace=True) as client:
+            async with VoiceClient(
+                address,
+                rate_hz=_RATE_HZ,
+                token=config.server.token,
+                trace=True,
+                user=config.cost.user,
+                feature=config.cost.feature,
+            ) as client:
                 await _converse(client, speak=speak, as_json=as_json)
 
 

@@ -12,12 +12,13 @@ from voice.errors import ConfigError
 def cost(
     context: typer.Context,
     *,
-    by: Annotated[str, typer.Option(help="day, session, user, feature or tier.")] = "day",
+    by: Annotated[str, typer.Option(help="day, session, user, feature, tier or turn.")] = "day",
     since: Annotated[str, typer.Option(metavar="DATE", help="Only turns from this day on: 2026-11-01.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a group.")] = False,
 ) -> None:
     """What the turns cost, and what they would have cost all in the cloud or all here.
 
+    Turns bear the user and the feature that the settings (cost.user, cost.feature) or the client's hello name.
     Cloud prices are cloud.price_in, price_out and price_cached; the edge's are cost.edge_hour and edge_out.
     """
     from voice.cost.ledger import GROUPS, OFF, report, url_of
@@ -48,6 +49,7 @@ def _since_s(since: str) -> float:
 
 
 def _show(rows: list[dict[str, Any]], currency: str) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"what it cost, in {currency}")
@@ -57,7 +59,7 @@ def _show(rows: list[dict[str, Any]], currency: str) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(
-            row["group"],
+            escape(row["group"]),
             *(str(row[key]) for key in ("turns", "cloud_turns")),
             *(f"{row[key]:,}" for key in ("tokens_in", "tokens_cached", "tokens_out", "tokens_edge", "tokens_wasted")),
             *(f"{row[key]:.4f}" for key in ("cost_cloud", "cost_edge", "saved_against_all_cloud", "spent_beyond_all_edge")),

@@ -26,7 +26,7 @@ from voice.errors import AsrError, Overloaded, VoiceError
 from voice.pipeline import Attempt
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
-from voice.session.bill import bill, spent
+from voice.session.bill import bill, labelled, labels, spent
 from voice.session.ear import Ear
 from voice.session.history import History
 from voice.session.looks import Look, Looks
@@ -78,6 +78,7 @@ class Conversation:
     ) -> None:
         self._engines = engines
         self._config = config
+        self._cost = config.cost
         self._clock = clock or MonotonicClock()
         self._trace = trace
         self._ledger = ledger
@@ -149,6 +150,10 @@ class Conversation:
         """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
         if self._turn is not None and self._turn.number == turn and self._turn.mouth is not None:
             self._turn.mouth.playback.report(ms, self._clock.now_s())
+
+    def label(self, *, user: str = "", feature: str = "") -> None:
+        """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
+        self._cost = labelled(self._cost, user=user, feature=feature)
 
     def close(self) -> None:
         """End the conversation. May be called again, and before :meth:`run`."""
@@ -517,7 +522,7 @@ class Conversation:
         heard = turn.heard(self._clock.now_s())
         if turn.committed and turn.said:
             entry = self._bill(turn)
-            turn.trace.details["cost"] = spent(entry, self._config.cost.currency)
+            turn.trace.details |= labels(entry) | {"cost": spent(entry, self._cost.currency)}
             if self._ledger is not None:
                 self._ledger.record(entry)
             withheld = self._placing is not None and self._placing.withholds(turn.tier)
@@ -538,10 +543,10 @@ class Conversation:
     def _bill(self, turn: Turn) -> Entry:
         now_s = self._clock.now_s()
         seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
-        prices = Prices.of(self._config.cloud, self._config.cost)
+        prices = Prices.of(self._config.cloud, self._cost)
         at_s = now_s + self._wall_offset_s
         history = self._history.messages()
-        return bill(turn, self._name, history, prices=prices, cost=self._config.cost, seconds=seconds, at_s=at_s)
+        return bill(turn, self._name, history, prices=prices, cost=self._cost, seconds=seconds, at_s=at_s)
 
     def _on_overlap(self, what: Input) -> None:
         if what is Input.INTERRUPTION_CONFIRMED:

@@ -54,6 +54,7 @@ class Cost(msgspec.Struct, frozen=True):
     tokens_out: Count = 0
     tokens_cached: Count = 0
     tokens_edge: Count = 0
+    tokens_wasted: Count = 0
 
     @property
     def spent(self) -> float:
