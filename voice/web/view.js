@@ -21,6 +21,7 @@ export class View {
     this.log = $("log");
     this.partial = $("partial");
     this.welcome = $("welcome");
+    this.examples = $("examples");
     this.conversation = $("conversation");
     this.turns = new Map();
     this.following = true;
@@ -172,7 +173,7 @@ export class View {
 function badges(record) {
   const list = [];
   if (record.skill) list.push(badge(`skill: ${record.skill}`, "skill"));
-  else if (record.tier === "cloud") list.push(badge("cloud", "cloud"));
+  else if (record.tier === "cloud") list.push(badge(speakers(record.cloud), "cloud"));
   else list.push(badge("edge", "edge"));
   if (record.cloud?.fallback) list.push(badge(`the edge stepped in: ${record.cloud.fallback.replaceAll("_", " ")}`, "late"));
   if (record.ttfa_ms != null) {
@@ -181,6 +182,12 @@ function badges(record) {
   }
   if (record.cost) list.push(badge(price(record.cost), "plain"));
   return list;
+}
+
+/** Who said how much of an answer that both may have a part in. */
+function speakers(cloud) {
+  const words = cloud?.words ?? [];
+  return words.length < 2 ? "cloud" : words.map(([tier, count]) => `${tier} ${count}`).join(", then ") + " words";
 }
 
 function price({ currency, edge, cloud }) {

@@ -61,7 +61,7 @@ export function waterfall(record) {
   table.append(
     make("caption", {}, `First sound ${verdict(record)}. Times are from ${record.typed ? "your message" : "your last sound"}.`),
     make("thead", {}, head(promised)),
-    make("tbody", {}, ...rows.map((span) => row(span, place))),
+    make("tbody", {}, ...rows.map((span) => row(span, place, promised))),
   );
   return table;
 }
@@ -74,8 +74,9 @@ function head(promised) {
   return make("tr", {}, make("th", { scope: "col" }, "Stage"), axis, column("Begins"), column("Takes"));
 }
 
-function row({ kind, name, start, end }, place) {
-  const bar = make("span", { class: `bar ${kind}` });
+function row({ kind, name, start, end }, place, promised) {
+  const late = kind === "stage" && promised != null && end > promised;
+  const bar = make("span", { class: `bar ${kind}${late ? " late" : ""}` });
   bar.style.left = `${place(start)}%`;
   bar.style.width = `${Math.max(0.6, place(end) - place(start))}%`;
   return make(
