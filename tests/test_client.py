@@ -1,8 +1,10 @@
 """``voice.client`` as a new user meets it: ask something, take what comes; what goes wrong is said."""
 
 import asyncio
+import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,10 +115,61 @@ async def test_what_is_refused_is_said_and_the_next_question_is_answered() -> No
 
 
 async def test_a_server_that_leaves_in_the_middle_is_told() -> None:
+    leaving = Silent()
     async with connected(lambda: leaving) as (client, _):
         leaving.close()
         with pytest.raises(ServerUnreachable, match=r"closed the conversation|ended the conversation"):
             [message async for message in client.ask("hello?")]
 
 
-leaving = Silent()
+async def connect_again(url: str) -> list[Any]:
+    """Ask as soon as the place is free again."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                async with VoiceClient(url) as client:
+                    return [message async for message in client.ask("again")]
+            except ServerUnreachable as error:
+                if "503" not in str(error):
+                    raise
+                await asyncio.sleep(0.01)
+
+
+async def test_two_clients_for_one_place_and_a_reconnect_in_mid_reply() -> None:
+    async with VoiceServer(ServerConfig(port=0, max_sessions=1)) as server:
+        house = House()
+        server.open_with(house)
+        async with VoiceClient(server.url) as first:
+            with pytest.raises(ServerUnreachable, match=r"503.*All 1 conversations are taken; try again later"):
+                async with VoiceClient(server.url):
+                    pass
+            async for message in first.ask("hello"):
+                if isinstance(message, ReceivedAudio):
+                    break  # and leaves in the middle of the reply
+        assert isinstance((await connect_again(server.url))[-1], ReplyEndedMessage)
+        assert [conversation.typed for conversation in house.conversations] == [["hello"], ["again"]]
+
+
+async def test_the_port_of_something_else_is_told() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nNo voice.\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        with pytest.raises(ServerUnreachable, match=r"refused the conversation \(404\): No voice"):
+            async with VoiceClient(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"):
+                pass
+
+
+async def test_the_example_in_the_readme_works_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = text.split("```python\n", 1)[1].split("```", 1)[0]
+    async with VoiceServer(ServerConfig(port=0)) as server:
+        server.open_with(House())
+        code = textwrap.indent(example.replace("ws://127.0.0.1:8765", server.url), "    ")
+        space: dict[str, Any] = {"VoiceClient": VoiceClient}
+        exec(f"async def example():\n{code}", space)
+        await space["example"]()
+    assert "You said" in capsys.readouterr().out

@@ -107,7 +107,9 @@ async def test_in_a_browser_axe_finds_nothing_and_a_phone_is_wide_enough(tmp_pat
     done = CliRunner().invoke(app, ["trace", "report", str(file), "--log", str(log)])
     assert done.exit_code == 0, done.output
     async with page_at(file.as_uri(), tap=False, viewport={"width": 360, "height": 640}) as page:
-        assert await page.locator("h1").inner_text() == "50% of replies began within 300 ms, half of all within 280 ms"
+        assert (
+            await page.locator("h1").inner_text() == "50% of replies began within 300\u00a0ms, half of all within 280\u00a0ms"
+        )
         assert await page.get_by_role("img").count() >= 8
         await page.emulate_media(color_scheme="light")
         assert await violations(page) == []

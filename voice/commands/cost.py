@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from voice.commands.common import console, print_json, settings
+from voice.commands.common import console, print_json, results, settings
 from voice.errors import ConfigError
 
 
@@ -65,7 +65,7 @@ def _show(rows: list[dict[str, Any]], currency: str) -> None:
             *(f"{row[key]:.4f}" for key in ("cost_cloud", "cost_edge", "saved_against_all_cloud", "spent_beyond_all_edge")),
             end_section=row is rows[-2] if len(rows) > 1 else False,
         )
-    people = console()
+    people = results()
     people.print(table)
     if any(row["estimated"] for row in rows):
         people.print("Some tokens are estimated: the cloud did not say what it counted.")

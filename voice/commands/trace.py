@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, print_json, settings
+from voice.commands.common import console, print_json, results, settings
 from voice.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def summary(context: typer.Context, *, log: LogFile = None, as_json: AsJson = Fa
     if as_json:
         print_json(sums)
     else:
-        show_summary(console(), sums)
+        show_summary(results(), sums)
 
 
 @app.command(epilog="voice trace show    voice trace show 3    voice trace show 2 --conversation 1f2e3d4c")
@@ -79,7 +79,7 @@ def show(
     if as_json:
         print_json(json.loads(records[-turn].line))
     else:
-        show_turn(console(), records[-turn])
+        show_turn(results(), records[-turn])
 
 
 @app.command(epilog="voice trace watch    (in another terminal: voice chat)")
@@ -91,7 +91,7 @@ def watch(context: typer.Context, *, log: LogFile = None) -> None:
     path = _path(context, log)
     console().print(f"waiting for turns in {path}; Ctrl-C ends it", style="dim")
     for record in follow(path):
-        show_turn(console(), record)
+        show_turn(results(), record)
 
 
 @app.command(epilog="voice trace report report.html    (then open report.html in a browser)")

@@ -11,7 +11,7 @@ from voice.traces.record import Record
 
 WIDTH = 440.0
 _TOP, _BOTTOM = 20.0, 38.0
-_MOST_POINTS = 2_000
+MOST_POINTS = 2_000
 _DAY_MS = 86_400_000
 _MOST_VERTICES = 400
 
@@ -24,7 +24,7 @@ class Frame:
     x_high: float
     y_low: float
     y_high: float
-    left: float = 44.0
+    left: float = 52.0
     right: float = WIDTH - 14.0
     height: float = 230.0
 
@@ -127,7 +127,7 @@ def ecdf(values: Sequence[float], budget_ms: float) -> Element:
 
 def turn_by_turn(records: Sequence[Record], budget_ms: float) -> Element:
     """The first sound of each turn, in order; the newest two thousand."""
-    known = [(one, one.ttfa_ms) for one in records if one.ttfa_ms is not None][-_MOST_POINTS:]
+    known = [(one, one.ttfa_ms) for one in records if one.ttfa_ms is not None][-MOST_POINTS:]
     high = _limit([ms for _, ms in known], budget_ms)
     frame = Frame(0, max(1, len(known) - 1), 0, high, right=WIDTH - 60)
     times = [one.at_ms for one, _ in known if one.at_ms is not None]

@@ -72,7 +72,7 @@ def _verdict(records: Sequence[Record], found: Mapping[str, Any]) -> str:
         return "No turn had a reply that was heard"
     inside = sum(ms <= found["budget_ms"] for ms in times) / len(times)
     half = found["first_audio_ms"]["p50"]
-    return f"{inside:.0%} of replies began within {found['budget_ms']:g} ms, half of all within {half:.0f} ms"
+    return f"{inside:.0%} of replies began within {found['budget_ms']:g}\u00a0ms, half of all within {half:.0f}\u00a0ms"
 
 
 def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
@@ -82,7 +82,7 @@ def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
     tiles = [
         _tile(_ms(first.get("p50")), "median to the first sound"),
         _tile(_ms(first.get("p95")), "95th percentile", bad=first.get("p95", 0) > found["budget_ms"]),
-        _tile(str(found["late"]), f"late {'turn' if found['late'] == 1 else 'turns'}", bad=found["late"] > 0),
+        _tile(f"{found['late']:,}", f"late {'turn' if found['late'] == 1 else 'turns'}", bad=found["late"] > 0),
         _tile(str(found["reopened_turns"]), "cut off: the user went on", bad=found["reopened_turns"] > 0),
         _tile(str(found["barge_ins"]), "barge-ins: the user spoke over the reply"),
         _tile(str(cloud), f"answered by the cloud, {_many(sum(found['fallbacks'].values()), 'fallback')}"),
@@ -105,6 +105,7 @@ def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
     if not times:
         return []
     budget = found["budget_ms"]
+    newest = f", the newest {charts.MOST_POINTS:,}" if len(times) > charts.MOST_POINTS else ""
     tiers = bars.legend(["edge", "cloud"], ["edge", "cloud"])
     by_kind = by(records, lambda one: "skills" if one.skill else "typed" if one.typed else "spoken")
     kinds = {"": {"all": found["first_audio_ms"]}, "by tier": found["by_tier"], "by kind": by_kind}
@@ -114,7 +115,7 @@ def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
             "div",
             _card("Distribution", charts.histogram(times, budget)),
             _card("Share of turns within a time", charts.ecdf(times, budget)),
-            _card("Turn by turn", charts.turn_by_turn(records, budget), tiers),
+            _card(f"Turn by turn{newest}", charts.turn_by_turn(records, budget), tiers),
             _card("By tier and kind", _percentile_table(kinds, budget)),
             class_="grid-of-cards",
         ),
