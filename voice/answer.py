@@ -21,7 +21,7 @@ from voice.opening import Race
 from voice.route.confidence import Calibration
 from voice.route.placing import Outgoing, Placing
 from voice.skills.library import Found
-from voice.stages import Chat, CloudModel, Message, Synthesizer, Token, Usage
+from voice.stages import Chat, CloudModel, Filler, Message, Synthesizer, Token, Usage
 from voice.tts.clauses import ClauseSplitter
 
 Tier = Literal["edge", "cloud"]
@@ -51,6 +51,8 @@ class Stages:
     """Asked first: what they answer needs no model."""
     calibration: Calibration | None = None
     """Of the language model's own doubt, where it is known."""
+    fillers: Sequence[Filler] = ()
+    """Said by turns when the reply's first audio would be late."""
     waiting: dict[object, Chat] = field(default_factory=dict)
     """The attempts that wait for their first clause at this moment, in all conversations of the process, by whose chat."""
 
@@ -336,21 +338,29 @@ class Answer:
                 self._least_logprob = min(self._least_logprob, token.logprob)
                 self._on_token(token)
                 text += token.text
-                if self.deadline is not None and not self.text:
-                    left_ms = self.deadline.left_ms(self._stages.clock.now_s())
-                    splitter.hurry(words_that_fit(self._stages.forecasts, left_ms, len(text.split())))
+                self._hurry(splitter, text)
                 for clause in splitter.feed(token.text):
                     yield clause
                 await self._idle.wait()
         for clause in splitter.finish():
             yield clause
 
+    def _hurry(self, splitter: ClauseSplitter, text: str) -> None:
+        """Let the first clause, of which ``text`` is there, be no longer than the time that is left allows."""
+        if self.deadline is not None and not self.text:
+            left_ms = self.deadline.left_ms(self._stages.clock.now_s())
+            splitter.hurry(words_that_fit(self._stages.forecasts, left_ms, len(text.split())))
+
     async def _from_cloud(self, cloud: CloudPass) -> AsyncGenerator[str, None]:
         request = self._request or self._ask(cloud, self.text)
         splitter = ClauseSplitter(self._stages.first_clause_words, spoken_words=len(self.text.split()))
+        text = ""
         while (token := await self._next(request)) is not None:
             self.account.cloud_tokens += 1
-            for clause in splitter.feed(cloud.outgoing.restore(token.text)):
+            restored = cloud.outgoing.restore(token.text)
+            text += restored
+            self._hurry(splitter, text)
+            for clause in splitter.feed(restored):
                 yield clause
         for clause in [*splitter.feed(cloud.outgoing.rest()), *splitter.finish()]:
             yield clause

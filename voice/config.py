@@ -208,8 +208,15 @@ class BudgetConfig(Section, frozen=True):
     """From the user's last sound to the first sound of the reply."""
     playback_lead_ms: int = 400
     """How far ahead of playback the reply is sent: the reserve against jitter, and what a barge-in throws away."""
+    fillers: tuple[str, ...] = ("Let's see.", "Well,", "Okay.")
+    """Said by turns when the turn is over and the reply's own first sound would miss the promise; their audio is made at the
+    start. Empty: the user waits for the reply."""
 
     def __post_init__(self) -> None:
+        _require(len(self.fillers) <= 32, "fillers are 32 at most")
+        for filler in self.fillers:
+            sayable = len(filler) <= 60 and any(map(str.isalnum, filler))
+            _require(sayable, f"fillers: {filler!r} cannot be said in passing; use a few words, 60 characters at most")
         _require(50 <= self.first_audio_ms <= 10_000, "first_audio_ms must be 50 to 10000")
         _require(40 <= self.playback_lead_ms <= 5000, "playback_lead_ms must be 40 to 5000")
 

@@ -1,20 +1,22 @@
 """All models of a process, loaded once and shared by its conversations."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
 from voice.config import Config
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import Chat, ChatModel, CloudModel, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.stages import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.tts.speakable import speakable
 
 if TYPE_CHECKING:
     from voice.llm.edge import EdgeModel
@@ -32,6 +34,7 @@ class Engines:
         router: places every turn; ``None`` where that is switched off.
         skills: answer what needs no model; ``None`` where that is switched off.
         cloud: answers the turns that are placed there; ``None`` where there is none.
+        fillers: said when a reply would be late.
         waiting: the attempts that wait for a first clause now, by whose chat: what the router calls the edge's queue.
     """
 
@@ -44,6 +47,7 @@ class Engines:
     router: Router | None = None
     cloud: CloudModel | None = None
     skills: Library | None = None
+    fillers: tuple[Filler, ...] = ()
     waiting: dict[object, Chat] = field(default_factory=dict)
     _closing: ExitStack = field(default_factory=ExitStack)
 
@@ -124,6 +128,7 @@ class Engines:
                 synthesizer=piper.result(),
                 router=route.result(),
                 skills=own.result(),
+                fillers=tuple(asyncio.run(_spoken(piper.result(), config.budget.fillers))),
                 cloud=_cloud(config, chat.result()),
                 _closing=stack,
             )
@@ -140,6 +145,12 @@ class Engines:
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""
         self._closing.close()
+
+
+async def _spoken(synthesizer: Synthesizer, texts: Sequence[str]) -> list[Filler]:
+    """The fillers with their audio; what the voice cannot say is left out."""
+    said = [(text, [chunk.samples async for chunk in synthesizer.stream(text)]) for text in map(speakable, texts)]
+    return [Filler(text, np.concatenate(pieces)) for text, pieces in said if pieces]
 
 
 def _skills(config: Config, stack: ExitStack) -> Library | None:

@@ -26,7 +26,7 @@ from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert
 from voice.skills.skill import Effect
 from voice.skills.tone import ring
-from voice.stages import CloudModel, Message, SpeechChunk, Token
+from voice.stages import CloudModel, Filler, Message, SpeechChunk, Token
 from voice.trace import Mark
 from voice.tts.speakable import Speakable
 
@@ -44,6 +44,15 @@ class ClauseBegun:
 
 
 ReplyPart = ClauseBegun | SpeechChunk
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A clause, how it is spoken, and whether it is the answer's own: an excuse is not."""
+
+    text: str
+    spoken: str
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,7 @@ class Attempt:
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
         took_ms: how long its stages took.
+        filler: what was said before the reply's own words, because these would have come too late.
         effect: what a skill then does; it is for the conversation to do it, once the attempt cannot be taken back any more.
         repeatable: whether "say that again" may say it.
         details: what else the turn's trace says of it: where it was placed, and the model's own doubt.
@@ -94,6 +104,7 @@ class Attempt:
         self.marks: dict[Mark, float] = {}
         self.took_ms: dict[Stage, float] = {}
         self.details: dict[str, Any] = {}
+        self.filler = ""
         self.effect: Effect | None = None
         self.repeatable = True
         self._logprobs: list[float] = []
@@ -102,7 +113,7 @@ class Attempt:
         self._idle = idle
         self._on_ready = on_ready
         self._stage_began_s = stages.clock.now_s()
-        self._clauses: Channel[tuple[str, str]] = Channel(4, WhenFull.BLOCK, name="clauses")
+        self._clauses: Channel[_Clause] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
         self._opened = False
@@ -127,6 +138,18 @@ class Attempt:
         self._opened = True
         if self._made_s:
             self._heard_from_s = now_s
+
+    def fill(self, filler: Filler) -> bool:
+        """Say this first; the reply's own words follow when they are there. False when some of these are there already."""
+        if self.ready:
+            return False
+        self.filler = filler.text
+        self.details["filler"] = True
+        self._made_s += filler.samples.size / self._stages.synthesizer.sample_rate_hz
+        self.parts.put_nowait(ClauseBegun(filler.text))
+        self.parts.put_nowait(SpeechChunk(filler.samples, filler.samples.size))
+        self._is_ready()
+        return True
 
     @property
     def reply(self) -> str:
@@ -232,7 +255,7 @@ class Attempt:
 
     async def _apologise(self) -> None:
         try:
-            await self._say(APOLOGY, APOLOGY)
+            await self._say(_Clause(APOLOGY, APOLOGY))
         except VoiceError as error:
             _log.warning("not even an apology could be spoken: %s", error)
 
@@ -283,35 +306,37 @@ class Attempt:
     async def _hand_over(self, clause: str) -> None:
         if spoken := self._speakable(clause):
             source = self._answer.source
-            if source != "excuse":
+            own = source != "excuse"
+            if own:
                 self._stages.waiting.pop(self, None)
-            if Mark.FIRST_CLAUSE not in self.marks:
+            if own and Mark.FIRST_CLAUSE not in self.marks:
                 self._ended(Stage.LLM_CLAUSE, Mark.FIRST_CLAUSE, learn=source == "edge")
                 if source == "edge":
                     self._stages.forecasts.observe_words(self.took_ms[Stage.LLM_CLAUSE], len(clause.split()))
             self._words_to_make += len(spoken.split())
-            await self._clauses.put((clause.strip(), spoken))
+            await self._clauses.put(_Clause(clause.strip(), spoken, own))
             await self._speaking.wait()
             await self._answer.confirmed.wait()
 
     async def _speak(self) -> None:
-        async for clause, spoken in self._clauses:
+        async for clause in self._clauses:
             await self._idle.wait()
-            await self._say(clause, spoken)
+            await self._say(clause)
 
-    async def _say(self, clause: str, spoken: str) -> None:
+    async def _say(self, clause: _Clause) -> None:
         begun = False
-        async with aclosing(self._stages.synthesizer.stream(spoken)) as chunks:
+        async with aclosing(self._stages.synthesizer.stream(clause.spoken)) as chunks:
             async for chunk in chunks:
                 if not begun:
                     begun = True
                     if self._opened and self._heard_from_s is None:
                         self._heard_from_s = self._stages.clock.now_s()
-                    self._words_to_make -= len(spoken.split())
+                    self._words_to_make -= len(clause.spoken.split())
                     self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
-                    self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)
+                    if clause.own:
+                        self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)
                     self._speaking.set()
-                    await self.parts.put(ClauseBegun(clause))
+                    await self.parts.put(ClauseBegun(clause.text))
                 await self.parts.put(chunk)
                 self._is_ready()
 

@@ -220,6 +220,19 @@ class SpeechChunk:
     total_samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """A few words that claim nothing, with their audio: said while the reply's own first words are still being made.
+
+    Attributes:
+        text: speakable as it is.
+        samples: float32 mono at the synthesiser's rate.
+    """
+
+    text: str
+    samples: Samples
+
+
 class Synthesizer(Protocol):
     """Speech synthesis. One per process."""
 

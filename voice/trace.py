@@ -45,6 +45,8 @@ class Mark(StrEnum):
     END_OF_TURN = "end_of_turn"
     """The turn was committed: the gate opened."""
     FIRST_AUDIO_SENT = "first_audio_sent"
+    ANSWER_SENT = "answer_sent"
+    """The first audio of the reply's own words, where a filler came before them."""
     LAST_AUDIO_SENT = "last_audio_sent"
     BARGE_IN = "barge_in"
 

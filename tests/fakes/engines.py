@@ -15,7 +15,7 @@ from voice.errors import AsrError, ChatError, CloudError
 from voice.inference import Priority
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import SAMPLE_RATE_HZ, Chat, CloudModel, Message, Samples, SpeechChunk, Token, Transcript, Usage
+from voice.stages import SAMPLE_RATE_HZ, Chat, CloudModel, Filler, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """
@@ -234,6 +234,7 @@ class Fakes:
     router: Router | None = None
     cloud: FakeCloud | None = None
     skills: Library | None = None
+    fillers: tuple[Filler, ...] = ()
     waiting: dict[object, Chat] = field(default_factory=dict)
 
     def engines(self, *, cloud: CloudModel | None = None) -> Engines:
@@ -246,5 +247,6 @@ class Fakes:
             router=self.router,
             cloud=cloud or self.cloud,
             skills=self.skills,
+            fillers=self.fillers,
             waiting=self.waiting,
         )

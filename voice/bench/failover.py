@@ -49,6 +49,9 @@ QUESTIONS = (
 REPLY_WITHIN_S = 60.0
 FRAME_S = 0.02
 TURNS_A_CONVERSATION = 4
+REPLY_TOKENS = 24
+"""Two or three clauses: long enough for every seam, and a turn takes about eight seconds."""
+MOST_HEALTHY = 60
 Progress = Callable[[str], None]
 Host = Callable[[Config], Any]
 
@@ -122,13 +125,13 @@ class Listener:
 
 
 async def run(host: Host, config: Config, *, turns: int, private: int, seed: int, progress: Progress) -> dict[str, Any]:
-    """Measure ``turns`` turns with faults, half as many without, and so many ``private`` utterances.
+    """Measure ``turns`` turns with faults, half as many without (60 at most), and so many ``private`` utterances.
 
     ``host`` runs a server with the settings that it is given in this process: an asynchronous context manager.
     """
     model = locate(config.llm.model)
     standin = StandIn(model, "standin", port=_free_port(), threads=1, context_tokens=2048)
-    schedule = Schedule(seed)
+    schedule = Schedule(seed, most_events=REPLY_TOKENS)
     outcomes: list[Outcome] = []
     async with (
         running(standin),
@@ -137,7 +140,7 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
     ):
         before = asyncio.all_tasks()
         recordings = _recordings(turns, seed)
-        for what, count in (("healthy", turns // 2), ("faults", turns)):
+        for what, count in (("healthy", healthy(turns)), ("faults", turns)):
             schedule.healthy = what == "healthy"
             proxy.line = Line(80, 10) if schedule.healthy else Line(80, 20, 0.01)
             outcomes += await _turns(server, what, count, recordings, progress)
@@ -155,12 +158,17 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
     }
 
 
+def healthy(turns: int) -> int:
+    """How many turns without faults are measured beside so many with."""
+    return min(turns // 2, MOST_HEALTHY)
+
+
 def _with_cloud(config: Config, proxy: FaultProxy) -> Config:
     cloud = msgspec.structs.replace(
-        config.cloud, enabled=True, base_url=proxy.base_url, model="standin", continues="assistant", max_tokens=40
+        config.cloud, enabled=True, base_url=proxy.base_url, model="standin", continues="assistant", max_tokens=REPLY_TOKENS
     )
     route = msgspec.structs.replace(config.route, mode="cloud")
-    llm = msgspec.structs.replace(config.llm, max_reply_tokens=40)
+    llm = msgspec.structs.replace(config.llm, max_reply_tokens=REPLY_TOKENS)
     server = msgspec.structs.replace(config.server, host="127.0.0.1", port=0)
     cost = msgspec.structs.replace(config.cost, ledger="off")
     return msgspec.structs.replace(config, cloud=cloud, route=route, llm=llm, server=server, cost=cost)
@@ -304,6 +312,8 @@ def result(outcomes: Sequence[Outcome], proxy: FaultProxy, recovered: Mapping[st
                 "silence_ms": round(one.silence_ms, 1),
                 "completed": one.completed,
                 "tier": one.record.get("tier"),
+                "filler": bool(one.record.get("filler")),
+                "offsets_ms": one.record.get("offsets_ms"),
                 "cloud": one.record.get("cloud"),
             }
             for one in outcomes
@@ -320,6 +330,8 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "typed_to_voice_ms": summary([ms for ms in first[False] if ms is not None]),
         "answered_share": round(sum(answered) / len(answered), 4) if answered else None,
         "longest_silence_ms": round(max((one.silence_ms for one in outcomes), default=0.0), 1),
+        "silence_ms": summary([one.silence_ms for one in outcomes]),
+        "filler_share": round(sum(bool(one.record.get("filler")) for one in outcomes) / len(outcomes), 4) if outcomes else None,
         "answered_by_the_cloud": sum(one.record.get("tier") == "cloud" for one in outcomes),
     }
 
@@ -329,7 +341,7 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     from rich.table import Table
 
     table = Table(title="edge and cloud together (ms)")
-    for heading in ("", "spoken p50", "p95", "typed p50", "p95", "answered", "by the cloud", "longest silence"):
+    for heading in ("", "spoken p50", "p95", "typed p50", "p95", "answered", "by the cloud", "fillers", "longest silence"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, one in (("healthy", found["healthy"]), (f"faults, {found['turns']} turns", found)):
         spoken, typed = one["voice_to_voice_ms"], one["typed_to_voice_ms"]
@@ -337,7 +349,9 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
         table.add_row(
             name,
             *(str(figures.get(p, "-")) for figures in (spoken, typed) for p in ("p50", "p95")),
-            *(share, str(one["answered_by_the_cloud"]), str(one["longest_silence_ms"])),
+            *(share, str(one["answered_by_the_cloud"])),
+            "-" if one["filler_share"] is None else f"{one['filler_share']:.0%}",
+            str(one["longest_silence_ms"]),
         )
     people.print(table)
     people.print(f"faults: {found['faults']}")

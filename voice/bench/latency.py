@@ -72,6 +72,7 @@ def result(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float
             {
                 "name": one.name,
                 "voice_to_voice_ms": one.voice_to_voice_ms and round(one.voice_to_voice_ms, 1),
+                "answer_ms": one.answer_ms and round(one.answer_ms, 1),
                 "cut_off": one.cut_off,
                 "pauses_cut": one.pauses_cut,
                 "transcript": one.transcript,
@@ -93,6 +94,8 @@ def figures(outcomes: Sequence[Heard]) -> dict[str, Any]:
         "utterances": len(outcomes),
         "answered": len(answered),
         "voice_to_voice_ms": summary(answered),
+        "answer_ms": summary([ms for one in outcomes if (ms := one.answer_ms) is not None]),
+        "filler_share": share([bool(one.record.get("filler")) for one in outcomes if one.voice_to_voice_ms is not None]),
         "cut_off_rate": share([one.cut_off for one in outcomes]),
         "pause_cut_off_rate": share(pauses),
         "pauses": len(pauses),
@@ -126,7 +129,19 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     from rich.table import Table
 
     table = Table(title="voice-to-voice latency (ms) and cut-offs")
-    for heading in ("set", "utterances", "answered", "p50", "p90", "p95", "cut off", "pauses cut off"):
+    for heading in (
+        "set",
+        "utterances",
+        "answered",
+        "p50",
+        "p90",
+        "p95",
+        "own words p50",
+        "p95",
+        "fillers",
+        "cut off",
+        "pauses cut off",
+    ):
         table.add_column(heading, justify="left" if heading == "set" else "right")
     rows = {**found["sets"], "all but hesitation": found}
     for name, one in rows.items():
@@ -136,6 +151,8 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
             str(one["utterances"]),
             str(one["answered"]),
             *(str(latency.get(p, "-")) for p in ("p50", "p90", "p95")),
+            *(str(one["answer_ms"].get(p, "-")) for p in ("p50", "p95")),
+            percent(one["filler_share"]),
             percent(one["cut_off_rate"]),
             f"{percent(one['pause_cut_off_rate'])} of {one['pauses']}",
         )

@@ -22,6 +22,7 @@ import numpy as np
 import platformdirs
 
 from voice.asr.whisper import features
+from voice.errors import ModelMissing
 from voice.models import locate
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
@@ -79,8 +80,7 @@ class Judge:
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
 
-        there = [name for name in JUDGES if locate(name).is_file()]
-        self.name = there[0] if there else JUDGES[-1]
+        self.name = next(filter(_is_there, JUDGES), JUDGES[-1])
         self._whisper = WhisperModel(str(locate(self.name).parent), device="cpu", compute_type="int8")
         multilingual = self._whisper.model.is_multilingual
         self._tokenizer = Tokenizer(self._whisper.hf_tokenizer, multilingual, task="transcribe", language="en")
@@ -99,6 +99,13 @@ class Judge:
         prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
         result: Any = self._whisper.model.generate(encoded, [prompt], beam_size=1, max_length=200)[0]
         return [word for word in map(plain, str(self._tokenizer.decode(result.sequences_ids[0])).split()) if word]
+
+
+def _is_there(model: str) -> bool:
+    try:
+        return locate(model).is_file()
+    except ModelMissing:
+        return False
 
 
 def plain(word: str) -> str:

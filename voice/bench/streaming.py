@@ -23,8 +23,8 @@ from voice.stages import SAMPLE_RATE_HZ
 FRAME_MS = 20
 WAIT_S = 8.0
 """A reply that has not begun this long after the end of speech is not counted as an answer."""
-LISTEN_S = 0.4
-"""How long a reply is listened to once it has begun after the end of speech: long enough to see it taken back."""
+LISTEN_S = 1.0
+"""How long a reply is listened to once it has begun after the end of speech: to see it taken back, and what a filler begins."""
 
 
 @dataclass(slots=True)
@@ -49,6 +49,16 @@ class Heard:
     transcript: str = ""
     reply: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answer_ms(self) -> float | None:
+        """Voice-to-voice latency to the own first word of the reply, behind a filler; ``None`` if it was not waited for."""
+        offsets = self.record.get("offsets_ms") or {}
+        if self.voice_to_voice_ms is None or not self.record.get("filler"):
+            return self.voice_to_voice_ms
+        if "answer_sent" not in offsets:
+            return None
+        return self.voice_to_voice_ms + float(offsets["answer_sent"] - offsets["first_audio_sent"])
 
 
 async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] | None = None) -> Heard:

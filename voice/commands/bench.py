@@ -64,7 +64,7 @@ def failover(
     context: typer.Context,
     *,
     json: Json = None,
-    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 15 s.")] = 40,
+    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 8 s.")] = 40,
     private: Annotated[int, typer.Option(min=0, help="Private utterances to try.")] = 40,
     seed: Seed = 1,
 ) -> None:
@@ -79,7 +79,7 @@ async def _failover(context: typer.Context, json: Path | None, turns: int, priva
     config, people = settings(context), console()
     with progress_bar() as bar:
         tasks = {
-            "healthy": bar.add_task("a healthy cloud", total=turns // 2),
+            "healthy": bar.add_task("a healthy cloud", total=bench.healthy(turns)),
             "faults": bar.add_task("a cloud that fails", total=turns),
             "recovery": bar.add_task("a cloud that comes back", total=6),
             "private": bar.add_task("private utterances", total=private),

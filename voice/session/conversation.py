@@ -8,54 +8,41 @@ awaiting, so that no two inputs ever interleave. All waiting is in tasks, and ev
 
 import asyncio
 import contextlib
-import logging
 import secrets
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, assert_never
+from typing import assert_never
 
 from voice import events as out
 from voice.answer import Stages
-from voice.budget import Deadline, pace_ms
+from voice.budget import pace_ms
 from voice.channel import Channel, WhenFull
 from voice.clock import Clock, MonotonicClock
 from voice.config import Config
-from voice.cost.ledger import Entry, Ledger
-from voice.cost.prices import Prices
+from voice.cost.ledger import Ledger
 from voice.engines import Engines
-from voice.errors import AsrError, Overloaded, VoiceError
-from voice.pipeline import Attempt
+from voice.errors import Overloaded, VoiceError
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
-from voice.session.bill import bill, labelled, labels, spent
+from voice.session.book import Book
 from voice.session.ear import Ear
-from voice.session.history import History
-from voice.session.looks import Look, Looks
-from voice.session.mouth import Mouth
+from voice.session.effects import Effects
+from voice.session.looks import Looks
 from voice.session.overlap import Overlaps
-from voice.session.pause import Pause
-from voice.session.playback import Playback
 from voice.session.preparation import Preparation
+from voice.session.settling import Settling
+from voice.session.shared import Shared, Tasks
+from voice.session.speaking import Speaking
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
-from voice.skills.skill import Effect
 from voice.stages import SAMPLE_RATE_HZ, Message, Samples
-from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s, with_texts
+from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 
-LAST_LOOK_MS = 70.0
-"""Two windows of the detector."""
-LATE_SPEECH_MS = 250.0
-"""By how much later than it began speech may be noticed."""
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
-_REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, Mark.FIRST_AUDIO_SENT, Mark.LAST_AUDIO_SENT, Mark.BARGE_IN)
-
-_log = logging.getLogger(__name__)
-
-
-T = TypeVar("T")
+_AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_SENT, Mark.LAST_AUDIO_SENT)
+_REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
 
 
 class Conversation:
@@ -78,24 +65,24 @@ class Conversation:
     ) -> None:
         self._engines = engines
         self._config = config
-        self._cost = config.cost
         self._clock = clock or MonotonicClock()
-        self._trace = trace
-        self._ledger = ledger
         self._name = secrets.token_hex(4)
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
-        self._history = History(config.llm.system_prompt)
         self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
         self._placing = Placing(engines.router) if engines.router is not None else None
+        self._book = Book(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
         self._desk = None if engines.skills is None else Desk(engines.skills, self._clock, self._on_alert)
+        self._tasks = Tasks(self._name)
+        shared = Shared(engines, config, self._clock, self._ear, self._tasks, self._happened, self._emit)
+        self._settling = Settling(shared)
+        self._effects = Effects(shared, self._desk)
+        self._speaking = Speaking(shared, self._desk, self._effects)
         self._state = State.IDLE
         self._turn: Turn | None = None
         self._turns = 0
         self._speech_start = 0
-        self._overlaps = Overlaps(self._ear, engines.recognizer, config, self._start, self._heard, self._on_overlap)
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._group: asyncio.TaskGroup | None = None
+        self._overlaps = Overlaps(self._ear, engines.recognizer, config, self._tasks.start, self._heard, self._on_overlap)
         self._closing = asyncio.Event()
         self._failure: Overloaded | None = None
         self._told_of_flood = False
@@ -111,17 +98,16 @@ class Conversation:
             Overloaded: nobody takes the events.
         """
         try:
-            async with asyncio.TaskGroup() as self._group:
-                self._start(self._ear.run(), "listen")
+            async with asyncio.TaskGroup() as self._tasks.group:
+                self._tasks.start(self._ear.run(), "listen")
                 self._warm_cloud()
                 try:
                     await self._closing.wait()
                 finally:
                     self.close()  # nothing that still happens begins anything
-                for task in tuple(self._tasks):
-                    task.cancel()
+                self._tasks.cancel()
         finally:
-            self._group = None
+            self._tasks.group = None
             if self._turn is not None:
                 self._finish_turn(self._turn, "session_closed")
             self._chat.close()
@@ -143,7 +129,7 @@ class Conversation:
     def push_text(self, text: str) -> None:
         """Take a typed turn. It interrupts what is under way, as speech would."""
         text = text.strip()
-        if text and self._group is not None:
+        if text and self._tasks.group is not None:
             self._happened(Input.TEXT_TYPED, typed=text)
 
     def played(self, turn: int, ms: float) -> None:
@@ -153,7 +139,7 @@ class Conversation:
 
     def label(self, *, user: str = "", feature: str = "") -> None:
         """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
-        self._cost = labelled(self._cost, user=user, feature=feature)
+        self._book.label(user=user, feature=feature)
 
     def close(self) -> None:
         """End the conversation. May be called again, and before :meth:`run`."""
@@ -188,19 +174,17 @@ class Conversation:
             raise RuntimeError(f"there is no turn to {action}")
         match action:
             case Action.PREPARE_REPLY:
-                self._prepare_reply(turn)
+                self._settling.begin(turn)
             case Action.TAKE_BACK_REPLY:
                 self._take_back(turn)
             case Action.OPEN_GATE:
-                self._open_gate(turn)
+                self._speaking.open_gate(turn)
             case Action.HOLD_AUDIO:
-                self._mouth(turn).hold()
-                self._emit(out.ReplyPaused(turn.number))
+                self._speaking.hold(turn)
             case Action.RESUME_AUDIO:
-                self._mouth(turn).resume()
-                self._emit(out.ReplyResumed(turn.number))
+                self._speaking.resume(turn)
             case Action.CLEAR_AUDIO:
-                self._clear_audio(turn)
+                self._speaking.clear(turn)
             case Action.REOPEN_TURN:
                 self._reopen(turn)
             case Action.CLOSE_TURN:
@@ -267,8 +251,10 @@ class Conversation:
         if self._placing is not None:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        looks = Looks(self._ear, self._engines, self._clock, self._start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(self._stages(), self._history, looks.idle, self._start, lambda: self._on_ready(turn))
+        looks = Looks(self._ear, self._engines, self._clock, self._tasks.start, lambda *said: self._on_partial(turn, *said))
+        preparation = Preparation(
+            self._stages(), self._book.history, looks.idle, self._tasks.start, lambda: self._settling.on_ready(turn)
+        )
         turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
         now_s = self._clock.now_s()
         if typed is not None:
@@ -279,7 +265,7 @@ class Conversation:
         trace.mark(Mark.SPEECH_START, started_s)
         self._emit(out.SpeechStarted(turn.number, started_s))
         self._warm_cloud()
-        self._start_for(turn, self._look_now_and_then(turn), "looks")
+        self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
 
     async def _look_now_and_then(self, turn: Turn) -> None:
         """Follow what is being said, as closely as the processor allows."""
@@ -290,7 +276,7 @@ class Conversation:
     def _warm_cloud(self) -> None:
         """Its connection is opened before it is needed; whatever is said."""
         if self._engines.cloud is not None and self._config.route.mode != "edge":
-            self._start(self._engines.cloud.warm(), "warm")
+            self._tasks.start(self._engines.cloud.warm(), "warm")
 
     def _on_dip(self) -> None:
         if self._turn is not None and self._state is State.LISTENING:
@@ -306,58 +292,11 @@ class Conversation:
         turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
         self._emit(out.PartialTranscript(turn.number, text, stable_chars))
         if self._state is State.LISTENING and not turn.preparation.draft(text) and (so_far := text.rpartition(" ")[0]):
-            self._start_for(turn, self._prefill(so_far), "prefill")
+            self._tasks.start_for(turn, self._prefill(so_far), "prefill")
 
     async def _prefill(self, said: str) -> None:
         with contextlib.suppress(VoiceError):
-            await self._chat.prefill(self._history.messages(Message("user", said)))
-
-    def _prepare_reply(self, turn: Turn) -> None:
-        turn.cancel_tasks()
-        speech_end_s = turn.trace.marks[Mark.SPEECH_END]
-        turn.trace.mark(Mark.VAD_SILENCE, self._clock.now_s())
-        turn.trace.deadline = Deadline.after(speech_end_s, self._config.budget.first_audio_ms)
-        turn.trace.forecast_ms = self._engines.forecasts.snapshot()
-        if turn.typed is not None:
-            turn.transcript = turn.typed
-            turn.settled = self._start_for(turn, self._settle_typed(turn, turn.typed), "settle")
-            return
-        look = turn.looks.covering(turn.speech_end_sample) or turn.looks.take(turn.start_sample)
-        turn.pause = Pause(speech_end_s, self._config.turn, self._end_turn, self._on(Input.NOTHING_SAID))
-        turn.settled = self._start_for(turn, self._settle(turn, look), "settle")
-        self._start_for(turn, self._weigh(turn, turn.pause, look), "weigh")
-
-    async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
-        if turn.alert is not None:
-            return turn.preparation.announce(turn.alert)
-        return turn.preparation.settle(text, turn.trace.deadline)
-
-    async def _settle(self, turn: Turn, look: Look) -> Attempt | None:
-        """Wait for the words, and have them answered."""
-        heard = await asyncio.shield(look.words)
-        turn.trace.mark(Mark.ASR_FINAL, self._clock.now_s())
-        if heard is None:
-            attempt = turn.preparation.fail(AsrError("the utterance could not be recognised"))
-            if not turn.committed:
-                self._happened(Input.END_OF_TURN)  # there is no evidence to wait for
-            return attempt
-        turn.transcript = heard.text
-        if turn.committed:
-            if heard.text:
-                self._emit(out.FinalTranscript(turn.number, heard.text))
-            else:
-                self._happened(Input.NOTHING_SAID)
-        if not heard.text:
-            return None
-        attempt = turn.preparation.settle(heard.text, turn.trace.deadline)
-        self._on_ready(turn)
-        return attempt
-
-    def _on_ready(self, turn: Turn) -> None:
-        """The first audio is there; the gate may open if it answers what was said."""
-        attempt = turn.preparation.attempt
-        if turn.pause is not None and turn.transcript and attempt is not None and attempt.ready and not turn.pause.doubted:
-            turn.pause.ready()
+            await self._chat.prefill(self._book.history.messages(Message("user", said)))
 
     def _stages(self) -> Stages:
         return Stages(
@@ -376,26 +315,6 @@ class Conversation:
             waiting=self._engines.waiting,
         )
 
-    def _end_turn(self) -> None:
-        """Commit, unless the level has just risen: then the detector first says whether that is speech."""
-        turn = self._turn
-        if turn is not None and turn.pause is not None and self._ear.quiet_since is None and not turn.pause.doubted:
-            turn.pause.doubt(LAST_LOOK_MS)
-        else:
-            self._happened(Input.END_OF_TURN)
-
-    async def _weigh(self, turn: Turn, pause: Pause, look: Look) -> None:
-        """Take the words as evidence, and the melody where it costs no time or may matter."""
-        words = self._start_for(turn, pause.weigh_words(look.words), "words")
-        if not turn.looks.hears_melody:
-            await words
-            if not pause.wants_melody:
-                return
-        melody = await turn.looks.melody(turn.start_sample, turn.speech_end_sample)
-        if melody is not None:
-            turn.trace.mark(Mark.MELODY, self._clock.now_s())
-            pause.learn_melody(melody)
-
     def _take_back(self, turn: Turn) -> None:
         turn.cancel_tasks()
         turn.takebacks += 1
@@ -405,7 +324,7 @@ class Conversation:
             turn.preparation.take_back()
         else:
             turn.preparation.unsettle()
-            self._start_for(turn, self._look_now_and_then(turn), "looks")
+            self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
 
     def _reopen(self, turn: Turn) -> None:
         turn.committed = False
@@ -413,96 +332,13 @@ class Conversation:
         turn.reopenings += 1
         turn.trace.forget(*_REPLY_MARKS)
         self._emit(out.TurnReopened(turn.number))
-        self._start_for(turn, self._look_now_and_then(turn), "looks")
+        self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
 
     # --- the reply -----------------------------------------------------------------------------------------------------------
 
-    def _open_gate(self, turn: Turn) -> None:
-        now_s = self._clock.now_s()
-        trace = turn.trace
-        trace.mark(Mark.END_OF_TURN, now_s)
-        turn.committed = True
-        if turn.pause is not None:
-            trace.details["end_probability"] = round(turn.pause.probability(now_s), 3)
-            trace.details["melody"] = turn.pause.evidence.melody
-            turn.pause.cancel()
-        self._ear.tracker.close()
-        self._emit(out.SpeechStopped(turn.number, trace.marks[Mark.SPEECH_END]))
-        if turn.transcript:
-            self._emit(out.FinalTranscript(turn.number, turn.transcript))
-        turn.mouth = self._new_mouth(turn)
-        self._start_for(turn, self._speak(turn, turn.mouth), "speak")
-
-    def _new_mouth(self, turn: Turn) -> Mouth:
-        rate_hz = self._engines.synthesizer.sample_rate_hz
-
-        def send_audio(samples: Samples) -> None:
-            now_s = self._clock.now_s()
-            if Mark.FIRST_AUDIO_SENT not in turn.trace.marks:
-                turn.trace.mark(Mark.FIRST_AUDIO_SENT, now_s)
-                self._start_for(turn, self._take_effect_soon(turn), "effect")
-            turn.trace.mark(Mark.LAST_AUDIO_SENT, now_s)
-            self._emit(
-                out.ReplyAudio(turn.number, samples if self._desk is None else self._desk.volume.apply(samples), rate_hz)
-            )
-
-        return Mouth(
-            Playback(rate_hz, lead_ms=self._config.budget.playback_lead_ms),
-            self._clock,
-            lambda text: self._emit(out.ReplyText(turn.number, text)),
-            send_audio,
-        )
-
-    async def _speak(self, turn: Turn, mouth: Mouth) -> None:
-        if turn.settled is None:
-            raise RuntimeError("a gate without a reply behind it")
-        attempt = await asyncio.shield(turn.settled)
-        if attempt is None:
-            return  # nothing was said
-        attempt.opened(self._clock.now_s())
-        await mouth.run(attempt.parts)
-        if attempt.failure is not None:
-            self._emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
-        if attempt.account.fallback is not None:
-            self._emit(out.Notice(*attempt.account.fallback))
-        self._happened(Input.REPLY_ENDED)
-
-    async def _take_effect_soon(self, turn: Turn) -> None:
-        """Do what a skill promised when the user can no longer take the turn back by going on."""
-        if turn.typed is None:
-            await asyncio.sleep((self._config.turn.reopen_window_ms + LATE_SPEECH_MS) / 1000)
-        self._take_effect(turn)
-
-    def _take_effect(self, turn: Turn) -> None:
-        attempt = turn.preparation.attempt
-        if attempt is None or attempt.effect is None or self._closing.is_set():
-            return
-        effect, attempt.effect = attempt.effect, None
-        self._start(self._carry_out(effect), "skill")
-
-    async def _carry_out(self, effect: Effect) -> None:
-        if self._desk is None:
-            return
-        try:
-            await self._desk.carry_out(effect)
-        except Exception as error:  # somebody else's code
-            _log.warning("what a skill promised failed", exc_info=True)
-            self._emit(out.Notice("skill_failed", f"What was promised could not be done: {error or type(error).__name__}"))
-
     def _on_alert(self) -> None:
-        if self._state is State.IDLE and self._group is not None:
+        if self._state is State.IDLE and self._tasks.group is not None:
             self._happened(Input.ALERT_DUE)
-
-    def _clear_audio(self, turn: Turn) -> None:
-        turn.trace.mark(Mark.BARGE_IN, self._clock.now_s())
-        turn.cancel_tasks()
-        turn.preparation.stop()
-        self._emit(out.AudioCleared(turn.number, turn.heard(self._clock.now_s())))
-
-    def _mouth(self, turn: Turn) -> Mouth:
-        if turn.mouth is None:
-            raise RuntimeError("nobody is speaking")
-        return turn.mouth
 
     def _reason(self, turn: Turn, why: Input) -> out.ReplyEnd:
         if why is Input.NOTHING_SAID:
@@ -519,34 +355,14 @@ class Conversation:
         turn.preparation.stop()
         if reason == "nothing_said":
             self._ear.tracker.close()
-        heard = turn.heard(self._clock.now_s())
-        if turn.committed and turn.said:
-            entry = self._bill(turn)
-            turn.trace.details |= labels(entry) | {"cost": spent(entry, self._cost.currency)}
-            if self._ledger is not None:
-                self._ledger.record(entry)
-            withheld = self._placing is not None and self._placing.withholds(turn.tier)
-            self._history.add(turn.said, heard, withheld=withheld)
-            if self._placing is not None:
-                self._placing.answered(turn.tier)
+        record = self._book.close(turn, reason)
         attempt = turn.preparation.attempt
         if turn.committed and attempt is not None and self._desk is not None:
-            self._take_effect(turn)
+            if not self._closing.is_set():
+                self._effects.take(turn)
             self._desk.replied(attempt.reply, repeatable=attempt.repeatable)
-        record = turn.record(reason, heard)
-        if self._trace is not None:
-            hide = self._placing.hide if self._placing is not None and self._config.trace.text else None
-            self._trace.write(record if hide is None else with_texts(record, hide))
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
-
-    def _bill(self, turn: Turn) -> Entry:
-        now_s = self._clock.now_s()
-        seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
-        prices = Prices.of(self._config.cloud, self._cost)
-        at_s = now_s + self._wall_offset_s
-        history = self._history.messages()
-        return bill(turn, self._name, history, prices=prices, cost=self._cost, seconds=seconds, at_s=at_s)
 
     def _on_overlap(self, what: Input) -> None:
         if what is Input.INTERRUPTION_CONFIRMED:
@@ -558,27 +374,9 @@ class Conversation:
 
     # --- plumbing ------------------------------------------------------------------------------------------------------------
 
-    def _on(self, what: Input) -> Callable[[], None]:
-        return lambda: self._happened(what)
-
     def _emit(self, event: out.Event) -> None:
         try:
             self.events.put_nowait(event)
         except Overloaded:
             self._failure = Overloaded(f"the client left {self.events.capacity} events waiting")
             self.close()
-
-    def _start(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        if self._group is None:
-            work.close()
-            raise RuntimeError("the conversation does not run")
-        task = self._group.create_task(work, name=f"{name} {self._name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    def _start_for(self, turn: Turn, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        task = self._start(work, name)
-        turn.tasks.add(task)
-        task.add_done_callback(turn.tasks.discard)
-        return task

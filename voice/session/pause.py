@@ -5,6 +5,7 @@ and a user who goes on takes it back without having heard a thing.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,14 +24,27 @@ class Pause:
         since_s: the user's last voiced sample, in the event loop's time.
         on_end: called once when the turn is over.
         on_nothing: called once, instead, when there were no words.
+        on_late: called once, before ``on_end``, when the turn is over, its reply is not :meth:`ready`, and ``late_ms`` have
+            passed.
     """
 
-    def __init__(self, since_s: float, config: TurnConfig, on_end: Callable[[], None], on_nothing: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        since_s: float,
+        config: TurnConfig,
+        on_end: Callable[[], None],
+        on_nothing: Callable[[], None],
+        on_late: Callable[[], None] = lambda: None,
+        late_ms: float = math.inf,
+    ) -> None:
         self.since_s = since_s
         self.evidence = Evidence()
         self._config = config
         self._on_end = on_end
         self._on_nothing = on_nothing
+        self._on_late = on_late
+        self._late_ms = late_ms
+        self._late_timer: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ready = False
         self._doubted = False
@@ -51,6 +65,11 @@ class Pause:
         self._doubted = True
         self.cancel()
         self._timer = asyncio.get_running_loop().call_later(ms / 1000, self._on_end)
+
+    def late_again(self, ms: float, now_s: float) -> None:
+        """Call ``on_late`` once more, ``ms`` from now, if that is still needed."""
+        self._late_ms = (now_s - self.since_s) * 1000 + ms
+        self._set_timer()
 
     @property
     def wants_melody(self) -> bool:
@@ -81,9 +100,10 @@ class Pause:
 
     def cancel(self) -> None:
         """The pause is over: nothing fires any more. May be called again."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._late_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._late_timer = None
 
     def _set_timer(self) -> None:
         if self._doubted:
@@ -93,8 +113,12 @@ class Pause:
         needed_ms = max(self._config.least_silence_ms, silence_needed_ms(self.evidence, self._config.commit_probability))
         if nothing:
             needed_ms = NOTHING_SAID_MS
+        loop = asyncio.get_running_loop()
         if not self._ready and not nothing:
+            late_ms = max(needed_ms, self._late_ms)
+            if self.evidence.transcript and late_ms < self._config.max_silence_ms:
+                self._late_timer = loop.call_at(self.since_s + late_ms / 1000, self._on_late)
             needed_ms = self._config.max_silence_ms
         at_s = self.since_s + min(needed_ms, self._config.max_silence_ms) / 1000
         fire = self._on_nothing if nothing else self._on_end
-        self._timer = asyncio.get_running_loop().call_at(at_s, fire)
+        self._timer = loop.call_at(at_s, fire)

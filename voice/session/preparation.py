@@ -87,8 +87,10 @@ class Preparation:
         return self._begin("", alert=alert)
 
     def unsettle(self) -> None:
-        """There may be more words to come: the attempt is a draft again."""
-        if self.attempt is not None:
+        """There may be more words to come: the attempt is a draft again, unless it has filled a wait that is now over."""
+        if self.attempt is not None and self.attempt.filler:
+            self.take_back()
+        elif self.attempt is not None:
             self.attempt.pause()
 
     def take_back(self) -> None:

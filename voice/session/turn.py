@@ -72,6 +72,13 @@ class Turn:
         """The part of the reply that the user has heard."""
         return "" if self.mouth is None else self.mouth.playback.heard(now_s)
 
+    def answer_heard(self, now_s: float) -> str:
+        """The same without a filler: that is no part of the answer, and a model that reads it would learn to say it."""
+        attempt, heard = self.preparation.attempt, self.heard(now_s)
+        if attempt is None or not attempt.filler:
+            return heard
+        return " ".join(heard.split(" ")[len(attempt.filler.split()) :])
+
     def record(self, reason: ReplyEnd, heard: str) -> dict[str, Any]:
         """The turn's line of the log."""
         attempt = self.preparation.attempt

@@ -1,0 +1,148 @@
+"""A reply that would be late is begun with a filler; virtual time."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes, FakeSynthesizer
+from tests.fakes.talk import Talk, talk
+from tests.scenarios.test_tiers import PRIVATE, QUESTION, longest_silence_s, router
+from voice import events as out
+from voice.stages import Filler, Message
+
+FILLERS = tuple(Filler(text, np.full(8000, 0.25, np.float32)) for text in ("Let's see.", "Well,"))
+SLOW_S = 0.35
+
+
+def fakes(*, first_token_s: float = SLOW_S, **more: Any) -> Fakes:
+    return Fakes(chat_model=FakeChatModel(first_token_s=first_token_s), fillers=FILLERS, **more)
+
+
+async def ask(user: Talk) -> None:
+    await user.hush(0.5)  # the level of the room is known
+    await user.say("what is the capital of france")
+    await user.hush_until(out.ReplyEnded)
+
+
+def replies(user: Talk) -> list[str]:
+    return [event.text for event in user.all(out.ReplyText)]
+
+
+def test_a_reply_in_time_has_none() -> None:
+    user = talk(ask, fakes=fakes(first_token_s=0.02))
+    assert user.record["late_ms"] == 0
+    assert "filler" not in user.record
+    assert replies(user)[0].startswith("You said")
+
+
+def test_a_reply_that_would_be_late_begins_with_one_in_time() -> None:
+    user = talk(ask, fakes=fakes())
+    assert user.record["filler"] is True
+    assert user.record["late_ms"] == 0
+    assert user.record["ttfa_ms"] > 250  # the last moment, not the first
+    assert user.record["offsets_ms"]["answer_sent"] > user.record["offsets_ms"]["first_audio_sent"] + 50
+    first, second, *_ = replies(user)
+    assert (first, second[:8]) == ("Let's see.", "You said")
+    assert longest_silence_s(user) <= 0.05
+    assert user.record["heard_text"].startswith("Let's see. You said")
+    assert user.record["end_reason"] == "completed"
+
+
+def test_without_them_the_user_waits() -> None:
+    user = talk(ask, fakes=Fakes(chat_model=FakeChatModel(first_token_s=SLOW_S)))
+    assert user.record["late_ms"] > 0
+    assert "filler" not in user.record
+
+
+def test_they_take_turns_and_no_model_reads_them() -> None:
+    async def script(user: Talk) -> None:
+        await ask(user)
+        await user.hush(0.5)
+        await ask(user)
+
+    user = talk(script, fakes=fakes())
+    assert [text for text in replies(user) if text in {"Let's see.", "Well,"}] == ["Let's see.", "Well,"]
+    history = user.fakes.chat_model.requests[-1]
+    assert history[-2] == Message("assistant", FakeChatModel().answer(history[-3:-2]))
+
+
+def test_a_typed_turn_has_one_too() -> None:
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("what is the capital of france")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes())
+    assert replies(user)[0] == "Let's see."
+    assert user.record["late_ms"] == 0
+
+
+def test_who_goes_on_over_it_takes_the_turn_back() -> None:
+    async def script(user: Talk) -> None:
+        await user.say("what is the capital of france")
+        await user.hush_until(out.ReplyAudio)
+        await user.say("and its population")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes())
+    assert user.record["user_text"] == "What is the capital of france and its population."
+    assert user.record["reopenings"] == 1
+    assert replies(user)[0] == "Let's see."
+    assert user.record["heard_text"].endswith(
+        "you said what is the capital of france and its population. That is what I heard, and I am glad.".replace("you", "You")
+    )
+
+
+@pytest.mark.parametrize("hesitates_s", [0.1, 0.2, 0.26])
+def test_who_only_breathes_hears_none(hesitates_s: float) -> None:
+    async def script(user: Talk) -> None:
+        await user.say("what is the capital of")
+        await user.hush(hesitates_s)
+        await user.say("france")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes())
+    before = [event for event in user.events if isinstance(event[1], out.ReplyAudio) and event[0] < user.spoken_until_s]
+    assert not before
+    assert user.record["user_text"] == "What is the capital of france."
+
+
+def test_a_model_that_fails_behind_one_is_apologised_for() -> None:
+    some = fakes()
+    some.chat_model.failing_after = 0
+    user = talk(ask, fakes=some)
+    assert [text.split()[0] for text in replies(user)][:2] == ["Let's", "Sorry,"]
+    assert user.record["end_reason"] == "failed"
+
+
+def test_the_cloud_goes_on_from_the_opening_not_from_the_filler() -> None:
+    async def script(user: Talk) -> None:
+        await user.hush(0.5)
+        await user.say(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    cloud = FakeCloud()
+    slow = FakeSynthesizer(first_chunk_s=0.25)
+    user = talk(script, fakes=fakes(first_token_s=0.02, synthesizer=slow, router=router(), cloud=cloud))
+    assert cloud.requests[0][1].startswith("You said")
+    assert user.record["heard_text"].startswith("Let's see. You said")
+    assert user.record["tier"] == "cloud"
+    assert longest_silence_s(user) <= 0.3
+
+
+def test_a_private_turn_is_filled_and_stays() -> None:
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(PRIVATE)
+        await user.hush_until(out.ReplyEnded)
+
+    cloud = FakeCloud()
+    user = talk(script, fakes=fakes(first_token_s=3, router=router(), cloud=cloud))
+    assert user.record["filler"] is True
+    assert user.record["late_ms"] == 0
+    assert not cloud.requests
+
+
+def test_a_slow_synthesis_is_filled() -> None:
+    user = talk(ask, fakes=Fakes(synthesizer=FakeSynthesizer(first_chunk_s=0.4), fillers=FILLERS))
+    assert user.record["late_ms"] == 0
+    assert longest_silence_s(user) <= 0.3

@@ -1,0 +1,46 @@
+"""What skills promised is done when the turn can no longer be taken back."""
+
+import asyncio
+import logging
+
+from voice import events as out
+from voice.session.shared import Shared
+from voice.session.turn import Turn
+from voice.skills.desk import Desk
+from voice.skills.skill import Effect
+
+LATE_SPEECH_MS = 250.0
+"""By how much later than it began speech may be noticed."""
+
+_log = logging.getLogger(__name__)
+
+
+class Effects:
+    """The promises of one conversation's replies."""
+
+    def __init__(self, shared: Shared, desk: Desk | None) -> None:
+        self._shared = shared
+        self._desk = desk
+
+    async def take_soon(self, turn: Turn) -> None:
+        """Do what a turn's skill promised once the user cannot take the turn back any more by going on."""
+        if turn.typed is None:
+            await asyncio.sleep((self._shared.config.turn.reopen_window_ms + LATE_SPEECH_MS) / 1000)
+        self.take(turn)
+
+    def take(self, turn: Turn) -> None:
+        """Do it now, if it was not done yet."""
+        attempt = turn.preparation.attempt
+        if attempt is None or attempt.effect is None or self._desk is None:
+            return
+        effect, attempt.effect = attempt.effect, None
+        self._shared.tasks.start(self._carry_out(self._desk, effect), "skill")
+
+    async def _carry_out(self, desk: Desk, effect: Effect) -> None:
+        try:
+            await desk.carry_out(effect)
+        except Exception as error:  # somebody else's code
+            _log.warning("what a skill promised failed", exc_info=True)
+            self._shared.emit(
+                out.Notice("skill_failed", f"What was promised could not be done: {error or type(error).__name__}")
+            )
