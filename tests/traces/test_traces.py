@@ -80,7 +80,7 @@ def test_spans_tell_what_ran_when() -> None:
     assert spans(parsed(bare)) == []
 
 
-def test_what_the_first_sound_waited_for_adds_up_to_it() -> None:
+def test_what_the_first_words_waited_for_adds_up_to_them() -> None:
     steps = path(parsed(turn()))
     assert steps["transcript"] == 70
     assert steps["first clause"] == 40
@@ -94,7 +94,7 @@ def test_what_the_first_sound_waited_for_adds_up_to_it() -> None:
 
 @given(st.dictionaries(st.sampled_from(sorted(STEPS.values())), st.floats(-1e6, 1e6)))
 def test_whatever_the_order_of_marks_the_steps_add_up(offsets: dict[str, float]) -> None:
-    total = offsets.get("first_audio_sent", -1.0)
+    total = offsets.get("first_audio_sent", 0.0)
     assert sum(path(parsed(turn(offsets_ms=offsets))).values()) == pytest.approx(max(0.0, total), abs=1e-6)
 
 
@@ -136,6 +136,21 @@ def test_the_summary_adds_up() -> None:
     assert cost["edge"] == pytest.approx(0.006)
     assert cost["saved_against_all_cloud"] == pytest.approx(0.003)
     assert summarise([])["turns"] == 0
+
+
+def test_a_filler_opens_in_time_and_the_own_words_are_told() -> None:
+    offsets = turn()["offsets_ms"] | {"first_clause": 650.0, "tts_first_audio": 690.0, "answer_sent": 700.0}
+    filled = parsed(turn(2, ttfa=290.0, filler=True, offsets_ms=offsets | {"first_audio_sent": 290.0}))
+    assert filled.answer_ms == 700
+    assert sum(path(filled).values()) == 700
+    assert {span.name: span.ms for span in spans(filled)}["filler"] == 410
+    found = summarise([parsed(turn(1)), filled])
+    assert (found["late"], found["fillers"]) == (0, 1)
+    assert found["first_audio_ms"]["p99"] == 290
+    assert found["own_words_ms"]["p99"] == 700
+    assert found["late_because_of"] == {"first clause": 1}
+    assert found["steps_ms"]["opened by a filler"]["first clause"] == 450
+    assert found["steps_ms"]["late"] == {}
 
 
 def test_percentiles_are_by_nearest_rank() -> None:

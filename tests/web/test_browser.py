@@ -392,7 +392,7 @@ async def test_a_notice_and_what_the_edge_did_are_told() -> None:
             "deadline": 1300.0,
             "ttfa_ms": 420.0,
             "tier": "cloud",
-            "offsets_ms": {"speech_end": 0.0, "asr_final": 310.0, "first_audio_sent": 420.0},
+            "offsets_ms": {"speech_end": 0.0, "asr_final": 310.0, "first_audio_sent": 420.0, "answer_sent": 610.0},
             "stages_ms": {"asr": 90.0},
             "cloud": {"fallback": "cloud_slow", "words": [["edge", 4], ["cloud", 9], ["edge", 6]]},
             "cost": {"currency": "EUR", "edge": 0.00002, "cloud": 0.0001, "all_cloud": 0.0002},
@@ -401,7 +401,7 @@ async def test_a_notice_and_what_the_edge_did_are_told() -> None:
         await shown(page, "420 ms, 120 over 300")
         badges = await page.locator(".turn").nth(1).locator(".badge").all_inner_texts()
         assert badges[:2] == ["edge 4, then cloud 9, then edge 6 words", "the edge stepped in: cloud slow"]
-        assert badges[2:] == ["420 ms, 120 over 300", "about 0.00012 EUR"]
+        assert badges[2:] == ["420 ms, 120 over 300", "opened by a filler, own words after 610 ms", "about 0.00012 EUR"]
         assert await page.locator("img, b").count() == 0
         assert await page.locator(".bar.late").count() == 1
 

@@ -20,7 +20,8 @@ def show_summary(people: Console, found: Mapping[str, Any]) -> None:
     """What :func:`voice.traces.summary.summarise` found."""
     title = f"{found['turns']} turns of {found['conversations']} conversations: ms from the last sound to the first"
     table = _table(title, ["", "turns", *(f"p{p}" for p in PERCENTILES)])
-    groups = ({"all": found["first_audio_ms"]}, found["by_tier"], found["by_task"])
+    own = {"own words": found["own_words_ms"]} if found["fillers"] else {}
+    groups = ({"all": found["first_audio_ms"], **own}, found["by_tier"], found["by_task"])
     for rows in groups:
         for name, row in rows.items():
             table.add_row(Text(name), str(row["n"]), *(_figure(row.get(f"p{p}")) for p in PERCENTILES))
@@ -42,9 +43,9 @@ def show_summary(people: Console, found: Mapping[str, Any]) -> None:
 
 
 def _steps(found: Mapping[str, Any]) -> Table:
-    """What the first sound waited for."""
+    """What the first words waited for."""
     columns = {name: steps for name, steps in found["steps_ms"].items() if steps}
-    table = _table("what the first sound waited for: medians in ms", ["", *columns, "ate the budget"])
+    table = _table("what the first words waited for: medians in ms", ["", *columns, "ate the budget"])
     eaten = found["late_because_of"]
     for step in next(iter(columns.values())):
         table.add_row(step, *(f"{steps[step]:.0f}" for steps in columns.values()), _times(eaten.get(step)))
@@ -53,6 +54,8 @@ def _steps(found: Mapping[str, Any]) -> Table:
 
 def _sentences(found: Mapping[str, Any]) -> Iterable[str]:
     yield f"late: {found['late']} turns; what ate the budget of {found['budget_ms']:g} ms: {_counts(found['late_because_of'])}"
+    if found["fillers"]:
+        yield f"opened by a filler in time, their own words late: {found['fillers']} turns"
     yield f"ended: {_counts(found['end_reasons'])}"
     yield (
         f"cut off: {found['reopened_turns']} turns reopened because the user went on; {found['takebacks']} replies taken back "
@@ -80,6 +83,9 @@ def show_turn(people: Console, record: Record) -> None:
         )
         + Text(f"; │ is the budget of {budget_ms:.0f} ms")
     )
+    if record.filler:
+        own = "-" if record.answer_ms is None else f"{record.answer_ms:.0f} ms"
+        people.print(Text(f"opened by a filler; the reply's own words: {own}"))
     people.print(_waterfall(record, budget_ms, max(20, people.width - _LABELS)))
     for name, said in (("you", record.user_text), ("voice", record.reply_text)):
         if isinstance(said, str) and said:

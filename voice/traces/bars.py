@@ -16,7 +16,7 @@ _LONGEST_MS = 60_000.0
 
 
 def stacked(rows: Mapping[str, Mapping[str, float]], budget_ms: float) -> Element:
-    """What the first sound waited for: a bar a row, made of the steps of :data:`~voice.traces.spans.STEPS`."""
+    """What the first words waited for: a bar a row, made of the steps of :data:`~voice.traces.spans.STEPS`."""
     totals = {name: sum(steps.values()) for name, steps in rows.items()}
     high = max([budget_ms, *totals.values()]) * 1.05
     scale = (WIDTH - 16 - 8) / high
@@ -39,7 +39,7 @@ def stacked(rows: Mapping[str, Mapping[str, float]], budget_ms: float) -> Elemen
     line = 8 + budget_ms * scale
     parts.append(make("line", x1=line, x2=line, y1=14.0, y2=y - 22, class_="budget"))
     parts.append(make("text", f"{budget_ms:g} ms", x=min(line, WIDTH - 30), y=y - 6, class_="middle late"))
-    sentence = "What the first sound waited for: " + "; ".join(
+    sentence = "What the first words waited for: " + "; ".join(
         f"{name}: " + ", ".join(f"{step} {ms:.0f} ms" for step, ms in steps.items() if ms >= 1) for name, steps in rows.items()
     )
     return picture(WIDTH, y + 2, sentence, *parts)
@@ -118,7 +118,13 @@ def waterfall(record: Record, budget_ms: float) -> Element:
     ]
     for number, span in enumerate(shown):
         y = 20 + 20.0 * number
-        kind = "wait" if span.name in {"pause noticed", "held behind the gate"} else "reply" if span.name == "reply" else "fill"
+        kind = (
+            "wait"
+            if span.name in {"pause noticed", "held behind the gate", "filler"}
+            else "reply"
+            if span.name == "reply"
+            else "fill"
+        )
         if kind == "fill" and span.end_ms > budget_ms:
             kind = "fill-late"
         start, end = place(span.start_ms), place(span.end_ms)

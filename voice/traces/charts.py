@@ -103,26 +103,31 @@ def histogram(values: Sequence[float], budget_ms: float) -> Element:
     return picture(WIDTH, frame.height, sentence, *axes, *bars, *frame.upright(budget_ms, f"{budget_ms:g} ms"))
 
 
-def ecdf(values: Sequence[float], budget_ms: float) -> Element:
-    """The share of turns whose first sound came within so many ms."""
+def ecdf(values: Sequence[float], budget_ms: float, own: Sequence[float] = ()) -> Element:
+    """The share of turns whose first sound came within so many ms; and the first of their ``own`` words, where that differs."""
     high = _limit(values, budget_ms)
     frame = Frame(0, high, 0, 100)
-    ordered = sorted(values)
-    inside = sum(value <= budget_ms for value in ordered) / len(ordered)
-    points = [(0.0, 0.0)]
-    for number, value in enumerate(ordered, 1):
-        if value > high:
-            break
-        points += [(value, points[-1][1]), (value, 100 * number / len(ordered))]
-    points.append((high, points[-1][1]))
+    inside = sum(value <= budget_ms for value in values) / len(values)
     marker = [
         make("circle", cx=frame.x(budget_ms), cy=frame.y(inside * 100), r=4.0, class_="dot"),
         make("text", f"{inside:.0%}", x=frame.x(budget_ms) - 9, y=frame.y(inside * 100) - 7, class_="end strong halo"),
     ]
     sentence = f"Share of turns answered within a time: {inside:.0%} within {budget_ms:g} ms."
     axes = frame.axes("ms to the first sound", _plain, lambda value: f"{value:g}%")
-    curve = make("path", d=_path(frame, thinned(points)), class_="curve")
-    return picture(WIDTH, frame.height, sentence, *axes, *frame.upright(budget_ms, f"{budget_ms:g} ms"), curve, *marker)
+    curves = [make("path", d=_path(frame, _shares(values, high)), class_="curve")]
+    if own:
+        curves.insert(0, make("path", d=_path(frame, _shares(own, high)), class_="curve own"))
+    return picture(WIDTH, frame.height, sentence, *axes, *frame.upright(budget_ms, f"{budget_ms:g} ms"), *curves, *marker)
+
+
+def _shares(values: Sequence[float], high: float) -> Sequence[tuple[float, float]]:
+    """The steps of the distribution, in percent."""
+    points = [(0.0, 0.0)]
+    for number, value in enumerate(sorted(values), 1):
+        if value > high:
+            break
+        points += [(value, points[-1][1]), (value, 100 * number / len(values))]
+    return thinned([*points, (high, points[-1][1])])
 
 
 def turn_by_turn(records: Sequence[Record], budget_ms: float) -> Element:

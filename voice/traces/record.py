@@ -101,6 +101,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     wasted_tokens: Count = 0
     error: str | None = None
     excused: bool = False
+    filler: bool = False
     skill: Label | None = None
     alert: Label | None = None
     doubt: Label | None = None
@@ -117,6 +118,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """What the turn promised: the deadline, from the user's last voiced sample."""
         end = self.marks.get("speech_end")
         return None if self.deadline is None or end is None else self.deadline - end
+
+    @property
+    def answer_ms(self) -> float | None:
+        """When the first audio of the reply's own words was sent: later than the first, where a filler came before them."""
+        return self.offsets_ms.get("answer_sent", None if self.filler else self.offsets_ms.get("first_audio_sent"))
 
     @property
     def is_late(self) -> bool:

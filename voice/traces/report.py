@@ -83,6 +83,7 @@ def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
         _tile(_ms(first.get("p50")), "median to the first sound"),
         _tile(_ms(first.get("p95")), "95th percentile", bad=first.get("p95", 0) > found["budget_ms"]),
         _tile(f"{found['late']:,}", f"late {'turn' if found['late'] == 1 else 'turns'}", bad=found["late"] > 0),
+        *_filler_tile(found),
         _tile(str(found["reopened_turns"]), "cut off: the user went on", bad=found["reopened_turns"] > 0),
         _tile(str(found["barge_ins"]), "barge-ins: the user spoke over the reply"),
         _tile(str(cloud), f"answered by the cloud, {_many(sum(found['fallbacks'].values()), 'fallback')}"),
@@ -96,6 +97,12 @@ def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
     return make("ul", *tiles, class_="tiles")
 
 
+def _filler_tile(found: Mapping[str, Any]) -> list[Element]:
+    own = found["own_words_ms"]
+    what = f"opened by a filler; the replies' own words: median {_ms(own.get('p50'))}, 95th percentile {_ms(own.get('p95'))}"
+    return [_tile(f"{found['fillers']:,}", what)] if found["fillers"] else []
+
+
 def _tile(value: str, what: str, *, bad: bool = False) -> Element:
     return make("li", make("b", value), make("span", what), class_="bad" if bad else None)
 
@@ -105,6 +112,8 @@ def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
     if not times:
         return []
     budget = found["budget_ms"]
+    own = [one.answer_ms for one in records if one.answer_ms is not None] if found["fillers"] else []
+    both = bars.legend(["first sound", "the reply's own words, behind a filler"], ["spent", "own"]) if own else None
     newest = f", the newest {charts.MOST_POINTS:,}" if len(times) > charts.MOST_POINTS else ""
     tiers = bars.legend(["edge", "cloud"], ["edge", "cloud"])
     by_kind = by(records, lambda one: "skills" if one.skill else "typed" if one.typed else "spoken")
@@ -114,7 +123,7 @@ def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
         make(
             "div",
             _card("Distribution", charts.histogram(times, budget)),
-            _card("Share of turns within a time", charts.ecdf(times, budget)),
+            _card("Share of turns within a time", charts.ecdf(times, budget, own), both),
             _card(f"Turn by turn{newest}", charts.turn_by_turn(records, budget), tiers),
             _card("By tier and kind", _percentile_table(kinds, budget)),
             class_="grid-of-cards",
@@ -140,17 +149,17 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
     )
     table = _table(caption, ["step", *steps, "ate the budget"], rows)
     return [
-        make("h2", "What the first sound waited for"),
+        make("h2", "What the first words waited for"),
         make(
             "p",
             "Work that is done while the user still speaks, or beside other work, costs nothing here: each step has the time "
-            "that it adds to those before it.",
+            "that it adds to those before it. A filler, which opens a reply that would be late, is no step.",
             class_="soft",
         ),
         make(
             "div",
             _card(
-                "The way to the first sound",
+                "The way to the first words",
                 bars.stacked(steps, found["budget_ms"]),
                 make("h3", "What ate the budget of late turns") if eaten else None,
                 bars.counted(eaten, "Late turns by step") if eaten else None,
@@ -162,9 +171,11 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
 
 
 def _counted(found: Mapping[str, Any], records: Sequence[Record]) -> list[tuple[str, int]]:
-    answered = len(_times(records))
-    late = sum(one.is_late for one in records)
-    return [(name, count) for name, count in (("in time", answered - late), ("late", late)) if found["steps_ms"][name]]
+    answered = [one for one in records if one.answer_ms is not None]
+    filled = sum(one.filler for one in answered)
+    late = sum(one.is_late and not one.filler for one in answered)
+    counts = {"in time": len(answered) - late - filled, "opened by a filler": filled, "late": late}
+    return [(name, count) for name, count in counts.items() if found["steps_ms"][name]]
 
 
 def _groups(found: Mapping[str, Any]) -> list[Element]:
@@ -311,6 +322,8 @@ def _turn(one: Record, usual_budget_ms: float) -> Element:
     badges += [
         make("li", text) for text in (one.task and one.task.replace("_", " "), one.skill, charts.clock(one.at_ms)) if text
     ]
+    if one.filler and one.answer_ms is not None:
+        badges.append(make("li", f"a filler; own words after {one.answer_ms:.0f} ms"))
     if one.fallback:
         badges.append(make("li", f"the edge stepped in: {one.fallback.replace('_', ' ')}", class_="late"))
     if one.end_reason != "completed":

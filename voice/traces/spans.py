@@ -1,4 +1,4 @@
-"""A turn as spans of time (pure): what ran when, and what its first sound waited for."""
+"""A turn as spans of time (pure): what ran when, and what its first words waited for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ STEPS = {
     "end of turn": "end_of_turn",
     "sent": "first_audio_sent",
 }
-"""The steps on the way to the first sound, in flow order, and the mark at which each ended."""
+"""The steps on the way to the first words, in flow order, and the mark at which each ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +63,26 @@ def spans(record: Record) -> list[Span]:
     ready, sent = at.get("tts_first_audio"), at.get("first_audio_sent")
     if ready is not None and sent is not None and sent > ready:
         found.append(Span("held behind the gate", ready, sent))
+    answer = at.get("answer_sent")
+    if sent is not None and answer is not None:
+        found.append(Span("filler", sent, answer))
     if sent is not None and "last_audio_sent" in at:
-        found.append(Span("reply", sent, at["last_audio_sent"]))
+        found.append(Span("reply", sent if answer is None else answer, at["last_audio_sent"]))
     return [span for span in found if span.ms >= 0]
 
 
 def path(record: Record) -> dict[str, float]:
-    """What the first sound waited for, in ms by step of :data:`STEPS`; they add up to the time until it. Empty without one.
+    """What the first words waited for, in ms by step of :data:`STEPS`; they add up to the time until them. Empty without any.
 
-    Each step gets the time by which its end lies behind those of all steps before it: work that was done beside or before
-    them, as a draft is, costs nothing.
+    These are the reply's own words: a filler comes before them and is no step. Each step gets the time by which its end lies
+    behind those of all steps before it: work that was done beside or before them, as a draft is, costs nothing.
     """
-    total = record.offsets_ms.get("first_audio_sent")
+    total = record.answer_ms
     if total is None or total < 0:
         return {}
     found, reached = {}, 0.0
     for name, mark in STEPS.items():
-        until = min(total, record.offsets_ms.get(mark, 0.0))
+        until = total if name == "sent" else min(total, record.offsets_ms.get(mark, 0.0))
         found[name] = max(0.0, until - reached)
         reached = max(reached, until)
     return found

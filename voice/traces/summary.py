@@ -23,12 +23,18 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "conversations": len({one.conversation for one in records}),
         "budget_ms": budget_ms(records),
         "first_audio_ms": percentiles(one.ttfa_ms for one in records),
+        "fillers": sum(one.filler for one in records),
+        "own_words_ms": percentiles(one.answer_ms for one in records),
         "by_tier": by(records, lambda one: one.tier),
         "by_task": by(records, lambda one: one.task),
         "stages": {stage: _stage(records, stage) for stage in STAGE_ENDS},
         "late": len(late),
         "late_because_of": late_because_of(records),
-        "steps_ms": {"in time": typical_path(_in_time(records)), "late": typical_path(late)},
+        "steps_ms": {
+            "in time": typical_path(_in_time(records)),
+            "opened by a filler": typical_path(one for one in records if one.filler),
+            "late": typical_path(one for one in late if not one.filler),
+        },
         "end_reasons": _counts(one.end_reason for one in records),
         "takebacks": sum(one.takebacks for one in records),
         "reopenings": sum(one.reopenings for one in records),
@@ -73,15 +79,22 @@ def forecast_errors(records: Iterable[Record], stage: str) -> list[float]:
 
 
 def typical_path(records: Iterable[Record]) -> dict[str, float]:
-    """The median of each step to the first sound, in ms; empty without turns."""
+    """The median of each step to the first words, in ms; empty without turns."""
     paths = [steps for one in records if (steps := path(one))]
     return {name: round(median(steps[name] for steps in paths), 1) for name in STEPS} if paths else {}
 
 
 def late_because_of(records: Sequence[Record]) -> dict[str, int]:
-    """For how many late turns each step ate the budget: the one that took most beyond its median in the turns in time."""
+    """For how many turns each step ate the budget: the one that took most beyond its median in the turns in time.
+
+    Turns that a filler opened are among them: their own words were late.
+    """
     usual = typical_path(_in_time(records)) or dict.fromkeys(STEPS, 0.0)
-    worst = (max(steps, key=lambda name: steps[name] - usual[name]) for one in records if one.is_late and (steps := path(one)))
+    worst = (
+        max(steps, key=lambda name: steps[name] - usual[name])
+        for one in records
+        if (one.is_late or one.filler) and (steps := path(one))
+    )
     return _counts(worst)
 
 
@@ -113,7 +126,8 @@ def _sum_of_costs(rows: "list[Any]") -> dict[str, Any]:
 
 
 def _in_time(records: Iterable[Record]) -> list[Record]:
-    return [one for one in records if not one.is_late and one.ttfa_ms is not None]
+    """Those whose own words were in time."""
+    return [one for one in records if not one.is_late and not one.filler and one.ttfa_ms is not None]
 
 
 def _stage(records: Sequence[Record], stage: str) -> Mapping[str, Any]:

@@ -180,6 +180,8 @@ function badges(record) {
     const promised = budget(record);
     list.push(badge(verdict(record), promised == null ? "plain" : record.ttfa_ms <= promised ? "good" : "late"));
   }
+  const own = record.offsets_ms?.answer_sent;
+  if (own != null) list.push(badge(`opened by a filler, own words after ${Math.round(own)} ms`, "plain"));
   if (record.cost) list.push(badge(price(record.cost), "plain"));
   return list;
 }
