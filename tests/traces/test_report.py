@@ -23,7 +23,16 @@ def many() -> list[Record]:
     late = {"requests": 2, "words": [["edge", 9]], "fallback": "cloud_late"}
     return [
         *(parsed(turn(number, ttfa=200.0 + 7 * number)) for number in range(1, 20)),
-        parsed(turn(20, tier="cloud", cloud=cloud, user="ann", feature="kitchen")),
+        parsed(
+            turn(
+                20,
+                tier="cloud",
+                cloud=cloud,
+                draft={"mode": "eager", "acceptance": 0.75, "rounds": 4},
+                user="ann",
+                feature="kitchen",
+            )
+        ),
         parsed(turn(21, ttfa=650.0, cloud=late, user_text="What is a kettle?", reply_text="It boils water.")),
         parsed(turn(23, filler=True, offsets_ms=turn()["offsets_ms"] | {"answer_sent": 700.0})),
         parsed(turn(22, ttfa=310.0, end_reason="interrupted", reopenings=1, typed=True)),
@@ -81,6 +90,7 @@ def test_what_was_said_is_there_where_the_log_has_it() -> None:
     assert "the edge stepped in: cloud late" in page
     assert "user: ann" in page
     assert "feature: kitchen" in page
+    assert "Medians over the 1 turn that the edge drafted" in page
     assert "opened by a filler; the replies' own words: median" in page
 
 

@@ -135,6 +135,9 @@ def test_the_summary_adds_up() -> None:
     (cost,) = found["cost"]
     assert cost["edge"] == pytest.approx(0.006)
     assert cost["saved_against_all_cloud"] == pytest.approx(0.003)
+    drafts = ({"mode": "eager", "acceptance": 0.5}, {"acceptance": 0.7, "lossless": True}, {"acceptance": 0.9, "n": 10**30})
+    drafted = summarise([parsed(turn(draft=draft)) for draft in drafts])
+    assert (drafted["drafted"], drafted["draft"]) == (3, {"acceptance": 0.7})
     assert summarise([])["turns"] == 0
 
 

@@ -62,6 +62,9 @@ def _sentences(found: Mapping[str, Any]) -> Iterable[str]:
         f"unheard; barge-ins: {found['barge_ins']}"
     )
     yield f"cloud fallbacks: {_counts(found['fallbacks'])}; asked for a moment: {found['excuses']}"
+    if found["drafted"]:
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in found["draft"].items())
+        yield f"drafted for the cloud: {found['drafted']} turns; medians: {figures}"
     if found["wasted_share"] is not None:
         yield f"thrown away: {found['wasted_share']:.0%} of the edge's tokens ({found['wasted_tokens']:,})"
     for row in found["cost"]:

@@ -300,9 +300,16 @@ def _events(found: Mapping[str, Any]) -> list[Element]:
             "div",
             _card("How turns ended", _table(None, ["", "turns"], ended)),
             _card("On the way", _table(None, ["", "times"], happened)),
+            _drafting(found) if found["drafted"] else None,
             class_="grid-of-cards",
         ),
     ]
+
+
+def _drafting(found: Mapping[str, Any]) -> Element:
+    rows = [[name.replace("_", " "), f"{value:,.3g}"] for name, value in found["draft"].items()]
+    caption = f"Medians over the {_many(found['drafted'], 'turn')} that the edge drafted for the cloud"
+    return _card("Drafting", _table(caption, ["", "median"], rows))
 
 
 def _slowest(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element]:

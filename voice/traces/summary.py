@@ -9,6 +9,7 @@ from voice.traces.record import Record
 from voice.traces.spans import STAGE_ENDS, STEPS, path
 
 PERCENTILES = (50, 90, 95, 99)
+_LARGEST = 1e15
 USUAL_BUDGET_MS = 300.0
 """Where the log names no deadline."""
 
@@ -43,6 +44,8 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "excuses": sum(one.excused for one in records),
         "fallbacks": _counts(one.fallback for one in records),
         "doubts": _counts(one.doubt for one in records),
+        "drafted": sum(bool(one.draft) for one in records),
+        "draft": typical_draft(records),
         "wasted_tokens": wasted,
         "wasted_share": round(wasted / (made + wasted), 4) if made + wasted else None,
         "cost": costs(records),
@@ -96,6 +99,16 @@ def late_because_of(records: Sequence[Record]) -> dict[str, int]:
         if (one.is_late or one.filler) and (steps := path(one))
     )
     return _counts(worst)
+
+
+def typical_draft(records: Iterable[Record]) -> dict[str, float]:
+    """The median of each figure that turns with a speculative draft have of it."""
+    figures: dict[str, list[float]] = {}
+    for one in records:
+        for name, value in (one.draft or {}).items():
+            if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST:
+                figures.setdefault(name, []).append(value)
+    return {name: round(median(values), 4) for name, values in figures.items()}
 
 
 def costs(records: Iterable[Record]) -> list[dict[str, Any]]:
