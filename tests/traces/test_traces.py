@@ -152,7 +152,7 @@ def test_a_filler_opens_in_time_and_the_own_words_are_told() -> None:
     assert found["first_audio_ms"]["p99"] == 290
     assert found["own_words_ms"]["p99"] == 700
     assert found["late_because_of"] == {"first clause": 1}
-    assert found["steps_ms"]["opened by a filler"]["first clause"] == 450
+    assert found["steps_ms"]["filler"]["first clause"] == 450
     assert found["steps_ms"]["late"] == {}
 
 

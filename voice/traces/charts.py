@@ -105,7 +105,7 @@ def histogram(values: Sequence[float], budget_ms: float) -> Element:
 
 def ecdf(values: Sequence[float], budget_ms: float, own: Sequence[float] = ()) -> Element:
     """The share of turns whose first sound came within so many ms; and the first of their ``own`` words, where that differs."""
-    high = _limit(values, budget_ms)
+    high = _limit([*values, *own], budget_ms)
     frame = Frame(0, high, 0, 100)
     inside = sum(value <= budget_ms for value in values) / len(values)
     marker = [

@@ -132,7 +132,8 @@ def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
 
 
 def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element]:
-    steps = {f"{name} ({_many(count, 'turn')})": found["steps_ms"][name] for name, count in _counted(found, records) if count}
+    counts = _counted(found, records)
+    steps = {name: found["steps_ms"][name] for name in counts}
     if not steps:
         return []
     eaten = found["late_because_of"]
@@ -144,10 +145,9 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
         ]
         for number, step in enumerate(STEPS)
     ]
-    caption = (
-        "Medians in ms; the last column counts the late turns in which the step took most beyond its median in turns in time"
-    )
-    table = _table(caption, ["step", *steps, "ate the budget"], rows)
+    caption = "Medians in ms; in how many turns the step ate the budget: took most beyond its median in turns in time"
+    table = _table(caption, ["step", *steps, "ate it"], rows)
+    bars_of = {f"{name} ({_many(counts[name], 'turn')})": row for name, row in steps.items()}
     return [
         make("h2", "What the first words waited for"),
         make(
@@ -160,9 +160,9 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
             "div",
             _card(
                 "The way to the first words",
-                bars.stacked(steps, found["budget_ms"]),
-                make("h3", "What ate the budget of late turns") if eaten else None,
-                bars.counted(eaten, "Late turns by step") if eaten else None,
+                bars.stacked(bars_of, found["budget_ms"]),
+                make("h3", "What ate the budget, in how many turns") if eaten else None,
+                bars.counted(eaten, "What ate the budget, in how many turns") if eaten else None,
             ),
             _card("Step by step", table),
             class_="grid-of-cards",
@@ -170,12 +170,13 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
     ]
 
 
-def _counted(found: Mapping[str, Any], records: Sequence[Record]) -> list[tuple[str, int]]:
+def _counted(found: Mapping[str, Any], records: Sequence[Record]) -> dict[str, int]:
+    """How many turns there are of each kind that has steps."""
     answered = [one for one in records if one.answer_ms is not None]
     filled = sum(one.filler for one in answered)
     late = sum(one.is_late and not one.filler for one in answered)
-    counts = {"in time": len(answered) - late - filled, "opened by a filler": filled, "late": late}
-    return [(name, count) for name, count in counts.items() if found["steps_ms"][name]]
+    counts = {"in time": len(answered) - late - filled, "filler": filled, "late": late}
+    return {name: count for name, count in counts.items() if count and found["steps_ms"][name]}
 
 
 def _groups(found: Mapping[str, Any]) -> list[Element]:

@@ -33,7 +33,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "late_because_of": late_because_of(records),
         "steps_ms": {
             "in time": typical_path(_in_time(records)),
-            "opened by a filler": typical_path(one for one in records if one.filler),
+            "filler": typical_path(one for one in records if one.filler),
             "late": typical_path(one for one in late if not one.filler),
         },
         "end_reasons": _counts(one.end_reason for one in records),
