@@ -55,7 +55,7 @@ def _steps(found: Mapping[str, Any]) -> Table:
 def _sentences(found: Mapping[str, Any]) -> Iterable[str]:
     yield f"late: {found['late']} turns; what ate the budget of {found['budget_ms']:g} ms: {_counts(found['late_because_of'])}"
     if found["fillers"]:
-        yield f"opened by a filler in time, their own words late: {found['fillers']} turns"
+        yield f"opened by a filler, before the reply's own words: {found['fillers']} turns"
     yield f"ended: {_counts(found['end_reasons'])}"
     yield (
         f"cut off: {found['reopened_turns']} turns reopened because the user went on; {found['takebacks']} replies taken back "

@@ -90,7 +90,7 @@ def typical_path(records: Iterable[Record]) -> dict[str, float]:
 def late_because_of(records: Sequence[Record]) -> dict[str, int]:
     """For how many turns each step ate the budget: the one that took most beyond its median in the turns in time.
 
-    Turns that a filler opened are among them: their own words were late.
+    Turns that a filler opened are among them: their own words would have been late.
     """
     usual = typical_path(_in_time(records)) or dict.fromkeys(STEPS, 0.0)
     worst = (
