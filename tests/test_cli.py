@@ -19,6 +19,7 @@ from voice.audio.files import read_audio, write_wav
 from voice.cli import app
 from voice.commands.settings import render
 from voice.config import Config, ServerConfig
+from voice.handover import EXCUSE
 from voice.server.websocket import VoiceServer
 
 ROOT = Path(__file__).parents[1]
@@ -216,7 +217,8 @@ def test_ask_answers_a_real_voice_aloud(tmp_path: Path) -> None:
     assert "failed" in answer["transcript"].lower()
     assert answer["reply"]
     assert answer["ttfa_ms"] > 0
-    assert {"speech_end", "asr_final", "llm_first_token", "first_audio_sent"} <= answer["marks"].keys()
+    assert {"speech_end", "asr_final", "first_audio_sent"} <= answer["marks"].keys()
+    assert "llm_first_token" in answer["marks"] or answer["reply"].startswith(EXCUSE)  # it had much else to do
     assert read_audio(out).max() > 0.05
 
 

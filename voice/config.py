@@ -232,7 +232,7 @@ class CostConfig(Section, frozen=True):
     edge_out: float = 0.0
     """A million tokens generated here, if the machine is accounted for so."""
     user: str = ""
-    """A label for the turns of this configuration; so is the next."""
+    """Whom turns are written down for, unless a client says; so is the next, for what they are."""
     feature: str = ""
 
     def __post_init__(self) -> None:

@@ -153,10 +153,17 @@ def test_its_settings_are_read_back(tmp_path: Path) -> None:
     assert "k\n" not in standin.settings()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_server_is_left_behind(number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "shell"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGTERM, ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]),  # as a script's background job is started
+        (signal.SIGKILL, []),
+    ],
+)
+def test_no_server_is_left_behind(number: signal.Signals, shell: list[str]) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "voice", "cloud", "--port", str(port), "--context", "256", "--threads", "1"]
+    command = [*shell, sys.executable, "-m", "voice", "cloud", "--port", str(port), "--context", "256", "--threads", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None

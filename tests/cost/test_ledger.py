@@ -1,15 +1,19 @@
+import json
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql
+from typer.testing import CliRunner
 
+from voice.cli import app
 from voice.config import CostConfig
 from voice.cost.ledger import TURNS, Entry, Ledger, report, url_of
 from voice.errors import ConfigError
@@ -110,3 +114,54 @@ def test_what_was_said_to_be_written_survives_fifty_kills(tmp_path: Path) -> Non
         kept = set(database.execute("SELECT session, turn FROM voice_turns"))
     assert len({name for name, _ in acknowledged}) == 50
     assert acknowledged <= kept
+
+
+def test_a_ledger_of_an_older_version_is_read_and_gets_what_it_lacks(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+        database.execute(
+            "CREATE TABLE voice_turns (session VARCHAR, turn BIGINT, at_s DOUBLE, tier VARCHAR, tokens_edge BIGINT, "
+            "PRIMARY KEY (session, turn))"
+        )
+        database.execute("INSERT INTO voice_turns VALUES ('old', 1, 5.0, 'edge', 12)")
+        database.commit()
+    (before, _) = report(url, by="user")
+    assert (before["group"], before["tokens_edge"], before["tokens_in"], before["estimated"]) == ("-", 12, 0, False)
+    ledger = Ledger(url)
+    assert ledger.record(entry(1, user="ann", feature="kitchen", tokens_in=7, cost_all_cloud=3e6)).result(10)
+    ledger.close()
+    old, ann, everything = report(url, by="user")
+    assert (old["group"], old["tokens_edge"], old["estimated"]) == ("-", 12, False)
+    assert (ann["group"], ann["tokens_in"]) == ("ann", 7)
+    assert everything["saved_against_all_cloud"] == pytest.approx(3.0)
+
+
+def test_two_processes_may_bring_a_ledger_up_to_date_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database:
+        database.execute("CREATE TABLE voice_turns (session VARCHAR, turn BIGINT, at_s DOUBLE, tier VARCHAR)")
+        database.commit()
+    ledgers = [Ledger(url) for _ in range(4)]
+    written = [ledger.record(entry(number, session=f"s{number}")) for number, ledger in enumerate(ledgers)]
+    assert all(future.result(30) for future in written)
+    for ledger in ledgers:
+        ledger.close()
+    assert report(url, by="session")[-1]["turns"] == 4
+
+
+def test_the_command_reports_by_each_of_them(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    for turn in (2, 10):
+        assert ledger.record(entry(turn, user="[/ann]", feature="kitchen", cost_edge=1e6, cost_all_cloud=5e6)).result(10)
+    ledger.close()
+    shown = {}
+    for by in ("day", "session", "user", "feature", "tier", "turn"):
+        place = f"cost.ledger={tmp_path / 'ledger.sqlite'}"
+        done = CliRunner().invoke(app, ["--set", place, "cost", "--by", by, "--json"])
+        assert done.exit_code == 0, done.output
+        shown[by] = [json.loads(line) for line in done.output.splitlines()]
+        assert CliRunner().invoke(app, ["--set", place, "cost", "--by", by]).exit_code == 0
+    assert [row["group"] for row in shown["turn"]] == ["s 2", "s 10", "all"]
+    assert shown["user"][0]["group"] == "[/ann]"
+    assert shown["feature"][0]["saved_against_all_cloud"] == pytest.approx(8.0)
+    assert CliRunner().invoke(app, ["cost", "--by", "colour"]).exit_code == 2

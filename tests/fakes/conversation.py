@@ -22,6 +22,7 @@ class FakeConversation:
         self.heard: list[Samples] = []
         self.typed: list[str] = []
         self.reports: list[tuple[int, float]] = []
+        self.labels: list[tuple[str, str]] = []
         self.ended = asyncio.Event()
         self.fails_with = fails_with
         self._closing = asyncio.Event()
@@ -70,6 +71,9 @@ class FakeConversation:
 
     def played(self, turn: int, ms: float) -> None:
         self.reports.append((turn, ms))
+
+    def label(self, *, user: str, feature: str) -> None:
+        self.labels.append((user, feature))
 
     def close(self) -> None:
         self._closing.set()

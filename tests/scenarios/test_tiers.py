@@ -1,5 +1,6 @@
 """Edge and cloud in one answer, with fakes of every model, in virtual time."""
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import CloudConfig, Config, RouteConfig, TraceConfig
+from voice.config import CloudConfig, Config, CostConfig, RouteConfig, TraceConfig
 from voice.cost.ledger import Ledger, report
 from voice.handover import EXCUSE, OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.stages import Message
+from voice.traces.record import parse
 
 QUESTION = "please tell me more about spain"
 PRIVATE = "my number is five six seven eight nine five six seven eight nine"
@@ -266,6 +268,31 @@ def test_the_ledger_has_what_the_cloud_counted_to_the_token(tmp_path: Path) -> N
     assert total["cost_cloud"] == pytest.approx((total["tokens_in"] + 10 * total["tokens_out"]) / 1e6)
     wasted = sum(int(str(event.record["wasted_tokens"])) for event in user.all(out.TurnTraced))
     assert total["tokens_wasted"] == wasted
+
+
+def test_a_client_says_for_whom_and_what_its_turns_are(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    ledger = Ledger(url)
+
+    async def script(user: Talk) -> None:
+        await ask(user)
+        user.conversation.label(user="ann")
+        await ask(user)
+        user.conversation.label(feature="kitchen")
+        await ask(user)
+
+    config = Config(cloud=CloudConfig(price_in=1.0, price_out=10.0), cost=CostConfig(user="house", feature="hall"))
+    user = talk(script, fakes=fakes(FakeCloud()), config=config, ledger=ledger)
+    ledger.close()
+    records = [event.record for event in user.all(out.TurnTraced)]
+    assert [(one["user"], one["feature"]) for one in records] == [("house", "hall"), ("ann", "hall"), ("ann", "kitchen")]
+    assert [(row["group"], row["turns"]) for row in report(url, by="user")] == [("ann", 2), ("house", 1), ("all", 3)]
+    assert [row["turns"] for row in report(url, by="turn")] == [1, 1, 1, 3]
+    total = report(url, by="feature")[-1]
+    costs = [parse(json.dumps(record).encode()) for record in records]
+    assert sum(one.cost.tokens_in for one in costs if one and one.cost) == total["tokens_in"]
+    assert sum(one.cost.cloud for one in costs if one and one.cost) == pytest.approx(total["cost_cloud"])
+    assert sum(one.cost.all_edge or 0 for one in costs if one and one.cost) == pytest.approx(total["cost_all_edge"], abs=3e-9)
 
 
 def test_what_the_cloud_did_not_count_is_estimated_and_said_to_be(tmp_path: Path) -> None:

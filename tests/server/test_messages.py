@@ -15,7 +15,7 @@ TITLES = {"client": "What a client of voice sends as JSON", "server": "What voic
 
 CLIENT = [
     m.Hello(),
-    m.Hello(sample_rate_hz=24000, trace=True),
+    m.Hello(sample_rate_hz=24000, trace=True, user="ann", feature="kitchen"),
     m.Text(text="what time is it?"),
     m.Played(turn=2, ms=120.5),
     m.Bye(),

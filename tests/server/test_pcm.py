@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from voice import events
 from voice.errors import ChatBusy, ProtocolError
 from voice.server import messages as m
-from voice.server.pcm import Audio, PcmCodec, Reply, error_json, parse_rate
+from voice.server.pcm import Audio, Greeted, PcmCodec, error_json, parse_rate
 
 TONE = (0.3 * np.sin(np.arange(2205) / 10)).astype(np.float32)
 HELLO = '{"type":"hello"}'
@@ -55,7 +55,7 @@ def test_binary_without_a_word_before_it_is_16_khz_audio() -> None:
 def test_a_second_at_any_rate_becomes_a_second_at_16_khz(rate_hz: int) -> None:
     codec = PcmCodec()
     ready = codec.receive(json.dumps({"type": "hello", "version": 1, "sample_rate_hz": rate_hz}), 0.0)
-    assert isinstance(ready, Reply)
+    assert isinstance(ready, Greeted)
     assert json.loads(ready.json) == {"type": "ready", "sample_rate_hz": rate_hz, "version": 1}
     count = 0
     for _ in range(50):
@@ -96,6 +96,9 @@ def test_an_empty_frame_is_nothing() -> None:
         ('{"type":"hello","sample_rate_hz":44100}', "bad_rate"),
         ('{"type":"hello","sample_rate_hz":"16000"}', "bad_rate"),
         ('{"type":"hello","version":2}', "bad_version"),
+        (json.dumps({"type": "hello", "user": "x" * 201}), "bad_label"),
+        (json.dumps({"type": "hello", "feature": "a\nb"}), "bad_label"),
+        ('{"type":"hello","feature":7}', "bad_label"),
         ('{"type":"played","turn":0,"ms":1}', "bad_message"),
         ('{"type":"played","turn":1,"ms":-1}', "bad_message"),
         ('{"type":"played","turn":1,"ms":NaN}', "bad_json"),
@@ -119,7 +122,7 @@ def test_the_rate_stays_once_audio_began() -> None:
     codec = PcmCodec(rate_hz=24000)
     codec.receive(b"ab", 0.0)
     assert refused(codec, '{"type":"hello","sample_rate_hz":8000}').error_code == "rate_locked"
-    assert isinstance(codec.receive('{"type":"hello","sample_rate_hz":24000}', 0.0), Reply)
+    assert isinstance(codec.receive('{"type":"hello","sample_rate_hz":24000}', 0.0), Greeted)
     assert codec.rate_hz == 24000
     answered = PcmCodec()
     answered.send(events.ReplyAudio(1, TONE, 22050))

@@ -99,6 +99,13 @@ async def test_hello_agrees_on_the_rate_and_asks_for_the_trace() -> None:
         assert (got[4]["type"], got[5]["type"]) == ("reply_ended", "trace")
 
 
+async def test_labels_reach_the_conversation() -> None:
+    async with serving() as (server, house), connect(server.url) as client:
+        await client.send('{"type":"hello","user":"ann","feature":"kitchen"}')
+        assert (await message(client))["type"] == "ready"
+        assert house.conversations[0].labels == [("ann", "kitchen")]
+
+
 async def test_played_reaches_the_conversation_and_bye_ends_it() -> None:
     async with serving() as (server, house), connect(server.url) as client:
         await client.send('{"type":"played","turn":1,"ms":40}')

@@ -3,59 +3,18 @@
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests.traces.turns import lines, parsed, turn
 from voice.cli import app
 from voice.errors import ConfigError
 from voice.traces.read import Log, files, follow, read
-from voice.traces.spans import chrome_trace, spans
+from voice.traces.spans import STEPS, chrome_trace, path, spans
 from voice.traces.summary import percentiles, summarise
-
-OFFSETS = {
-    "speech_start": -1200.0,
-    "speech_end": 0.0,
-    "vad_silence": 100.0,
-    "asr_final": 170.0,
-    "route": 171.0,
-    "llm_first_token": 200.0,
-    "first_clause": 240.0,
-    "tts_first_audio": 270.0,
-}
-STAGES = {"asr": 90.0, "route": 1.0, "llm_first_token": 29.0, "llm_clause": 40.0, "tts_first_audio": 30.0}
-FORECAST = {"asr": 80.0, "route": 2.0, "llm_first_token": 30.0, "llm_clause": 45.0, "tts_first_audio": 35.0}
-
-
-def turn(number: int = 1, *, ttfa: float = 280.0, **more: Any) -> dict[str, Any]:
-    offsets = {**OFFSETS, "first_audio_sent": ttfa, "last_audio_sent": 2000.0}
-    record = {
-        "conversation": "c",
-        "turn": number,
-        "tier": "edge",
-        "end_reason": "completed",
-        "marks": {name: 1_800_000_000_000.0 + ms for name, ms in offsets.items()},
-        "offsets_ms": offsets,
-        "stages_ms": STAGES,
-        "forecast_ms": FORECAST,
-        "ttfa_ms": ttfa,
-        "deadline": 1_800_000_000_300.0,
-        "late_ms": max(0.0, ttfa - 300),
-        "late_stages": ["asr"] if ttfa > 300 else [],
-        "takebacks": 1,
-        "reopenings": 0,
-        "reply_tokens": 30,
-        "wasted_tokens": 10,
-        "route": {"task": "chit_chat", "reasons": ["mode: edge"]},
-    }
-    return {**record, **more}
-
-
-def lines(*records: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
 
 
 def test_what_can_be_read_is_read_and_the_rest_is_counted(tmp_path: Path) -> None:
@@ -68,7 +27,7 @@ def test_what_can_be_read_is_read_and_the_rest_is_counted(tmp_path: Path) -> Non
         + lines(turn(4))[:40]
     )
     found = read(log)
-    assert [record["turn"] for record in found.records] == [1, 3]
+    assert [record.turn for record in found.records] == [1, 3]
     assert found.bad_lines == 5
 
 
@@ -84,7 +43,7 @@ def test_rotated_files_come_first(tmp_path: Path) -> None:
         log.with_name(log.name + name).write_bytes(lines(turn(number)))
     (tmp_path / "turns.jsonl.bak").write_bytes(b"x")
     assert len(files(log)) == 3
-    assert [record["turn"] for record in read(log).records] == [1, 2, 3]
+    assert [record.turn for record in read(log).records] == [1, 2, 3]
 
 
 def test_a_log_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
@@ -108,40 +67,98 @@ def test_turns_are_followed_into_the_next_file(tmp_path: Path) -> None:
         next(steps)()
 
     found = follow(log, sleep=sleep)
-    assert [next(found)["turn"] for _ in range(2)] == [2, 3]
+    assert [next(found).turn for _ in range(2)] == [2, 3]
 
 
 def test_spans_tell_what_ran_when() -> None:
-    found = {span.name: span for span in spans(turn())}
+    found = {span.name: span for span in spans(parsed(turn()))}
     assert found["asr"].start_ms == 80
     assert found["asr"].forecast_ms == 80
     assert found["held behind the gate"].ms == 10
-    assert [span.name for span in spans(turn())][:2] == ["speech", "pause noticed"]
+    assert [span.name for span in spans(parsed(turn()))][:2] == ["speech", "pause noticed"]
     bare = {"turn": 1, "marks": {}, "offsets_ms": {}, "stages_ms": {}, "forecast_ms": {}}
-    assert spans(bare) == []
+    assert spans(parsed(bare)) == []
+
+
+def test_what_the_first_words_waited_for_adds_up_to_them() -> None:
+    steps = path(parsed(turn()))
+    assert steps["transcript"] == 70
+    assert steps["first clause"] == 40
+    assert steps["end of turn"] == 0
+    assert sum(steps.values()) == 280
+    drafted = turn(offsets_ms=turn()["offsets_ms"] | {"route": -300.0, "first_clause": -200.0, "tts_first_audio": -150.0})
+    assert path(parsed(drafted))["first token"] == 30
+    assert path(parsed(drafted))["synthesis"] == 0
+    assert path(parsed(turn(offsets_ms={}))) == {}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(STEPS.values())), st.floats(-1e6, 1e6)))
+def test_whatever_the_order_of_marks_the_steps_add_up(offsets: dict[str, float]) -> None:
+    total = offsets.get("first_audio_sent", 0.0)
+    assert sum(path(parsed(turn(offsets_ms=offsets))).values()) == pytest.approx(max(0.0, total), abs=1e-6)
 
 
 def test_perfetto_gets_concurrent_spans_on_tracks_of_their_own() -> None:
-    exported = chrome_trace([turn(1), turn(2, conversation="d")])
-    json.dumps(exported)
-    complete = [event for event in exported["traceEvents"] if event["ph"] == "X"]
+    interrupted = turn(1, end_reason="interrupted")
+    later = {name: ms + 900.0 for name, ms in interrupted["marks"].items()}  # begins while the reply of the first is going on
+    exported = chrome_trace([parsed(interrupted), parsed(turn(2, marks=later)), parsed(turn(2, conversation="d"))])
+    assert json.loads(json.dumps(exported, allow_nan=False)) == exported
+    events = exported["traceEvents"]
+    assert {event["ph"] for event in events} == {"X", "M"}
+    assert all(isinstance(event[key], int) for event in events for key in ("pid", "tid"))
+    complete = [event for event in events if event["ph"] == "X"]
     assert len({event["pid"] for event in complete}) == 2
-    assert all(event["dur"] >= 0 for event in complete)
-    for pid, tid in {(event["pid"], event["tid"]) for event in complete}:
+    assert all(event["name"] and isinstance(event["ts"], int) and event["dur"] >= 0 for event in complete)
+    named = {(event["pid"], event["tid"]): event["args"]["name"] for event in events if event["name"] == "thread_name"}
+    assert all(named[event["pid"], event["tid"]] == event["name"] for event in complete)
+    for pid, tid in named:
         same = sorted((event["ts"], event["dur"]) for event in complete if (event["pid"], event["tid"]) == (pid, tid))
         assert all(ts + dur <= after for (ts, dur), (after, _) in pairwise(same))
 
 
 def test_the_summary_adds_up() -> None:
-    found = summarise([turn(1), turn(2, ttfa=400.0), turn(3, tier="cloud", cloud={"fallback": "cloud_late"})])
+    slow = turn(2, ttfa=400.0, offsets_ms=turn(ttfa=400.0)["offsets_ms"] | {"asr_final": 310.0})
+    fell_back = turn(3, tier="cloud", reopenings=2, cloud={"requests": 1, "words": [["edge", 3]], "fallback": "cloud_late"})
+    found = summarise([parsed(turn(1)), parsed(slow), parsed(fell_back)])
     assert found["first_audio_ms"]["n"] == 3
+    assert found["budget_ms"] == 300
     assert found["late"] == 1
-    assert found["late_because_of"] == {"asr": 1}
+    assert found["late_because_of"] == {"transcript": 1}
+    assert found["steps_ms"]["in time"]["transcript"] == 70
     assert found["fallbacks"] == {"cloud_late": 1}
+    assert found["reopened_turns"] == 1
     assert found["wasted_share"] == 0.25
     assert found["stages"]["asr"]["forecast_exceeded"] == 1.0
+    assert found["stages"]["asr"]["forecast_error_p50"] == 10
     assert found["by_tier"]["cloud"]["n"] == 1
+    assert found["by_task"]["chit_chat"]["n"] == 3
+    (cost,) = found["cost"]
+    assert cost["edge"] == pytest.approx(0.006)
+    assert cost["saved_against_all_cloud"] == pytest.approx(0.003)
+    drafts = ({"mode": "eager", "acceptance": 0.5}, {"acceptance": 0.7, "lossless": True}, {"acceptance": 0.9, "n": 10**30})
+    drafted = summarise([parsed(turn(draft=draft)) for draft in drafts])
+    assert (drafted["drafted"], drafted["draft"]) == (3, {"acceptance": 0.7})
     assert summarise([])["turns"] == 0
+
+
+def test_a_filler_opens_in_time_and_the_own_words_are_told() -> None:
+    offsets = turn()["offsets_ms"] | {"first_clause": 650.0, "tts_first_audio": 690.0, "answer_sent": 700.0}
+    filled = parsed(turn(2, ttfa=290.0, filler=True, offsets_ms=offsets | {"first_audio_sent": 290.0}))
+    assert filled.answer_ms == 700
+    assert sum(path(filled).values()) == 700
+    assert {span.name: span.ms for span in spans(filled)}["filler"] == 410
+    found = summarise([parsed(turn(1)), filled])
+    assert (found["late"], found["fillers"]) == (0, 1)
+    assert found["first_audio_ms"]["p99"] == 290
+    assert found["own_words_ms"]["p99"] == 700
+    assert found["late_because_of"] == {"first clause": 1}
+    assert found["steps_ms"]["filler"]["first clause"] == 450
+    assert found["steps_ms"]["late"] == {}
+
+
+def test_percentiles_are_by_nearest_rank() -> None:
+    assert percentiles([1.0, 2.0]) == {"n": 2, "p50": 1.0, "p90": 2.0, "p95": 2.0, "p99": 2.0}
+    assert percentiles(float(one) for one in range(1, 101))["p95"] == 95
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1))
@@ -161,6 +178,34 @@ def test_the_commands_print(tmp_path: Path, command: list[str]) -> None:
     assert "1 lines" in done.output
 
 
+def test_a_turn_is_shown_with_who_answered_it_and_what_it_cost(tmp_path: Path) -> None:
+    cloud = {"requests": 1, "warmed": 0, "first_token_ms": 140.0, "tokens": 31, "words": [["edge", 4], ["cloud", 19]]}
+    draft = {"mode": "lossless", "acceptance": 0.8125, "rounds": 4}
+    log = tmp_path / "turns.jsonl"
+    log.write_bytes(lines(turn(1, tier="cloud", cloud=cloud, draft=draft, user_text="[bold]Why?", user="ann")))
+    shown = CliRunner().invoke(app, ["trace", "show", "--log", str(log)]).output
+    for expected in (
+        "turn 1 of c: cloud",
+        "you: [bold]Why?",
+        "in order: edge 4 words, cloud 19 words",
+        "first token 140 ms",
+        "draft: mode lossless, acceptance 0.812, rounds 4",
+        "cost: 0.0020 USD",
+        "user ann",
+    ):
+        assert expected in " ".join(shown.split()), shown
+
+
+@pytest.mark.parametrize(("contents", "told"), [(b"", "talk to the assistant first"), (b"no log\n", "is it a log of voice's")])
+@pytest.mark.parametrize("command", [["summary"], ["show"], ["export", "x.json"], ["report", "x.html"]])
+def test_a_log_without_a_turn_says_so(tmp_path: Path, command: list[str], contents: bytes, told: str) -> None:
+    log = tmp_path / "turns.jsonl"
+    log.write_bytes(contents)
+    done = CliRunner().invoke(app, ["trace", *command, "--log", str(log)])
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.replace("│", "").split())
+
+
 def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     log = tmp_path / "turns.jsonl"
     log.write_bytes(lines(turn(1)))
@@ -168,5 +213,6 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:
     assert run(app, ["trace", "show", "7", "--log", str(log)]).exit_code == 2
     assert run(app, ["trace", "summary", "--log", str(tmp_path / "none")]).exit_code == 2
     assert run(app, ["trace", "export", str(tmp_path / "no" / "x.json"), "--log", str(log)]).exit_code == 2
+    assert run(app, ["trace", "report", str(tmp_path / "no" / "x.html"), "--log", str(log)]).exit_code == 2
     assert run(app, ["trace", "export", str(tmp_path / "x.json"), "--log", str(log)]).exit_code == 0
     assert json.loads((tmp_path / "x.json").read_text())["traceEvents"]

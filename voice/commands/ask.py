@@ -40,7 +40,14 @@ async def _ask(config: Any, path: Path, *, url: str | None, out: Path | None, ra
     with people.status("connecting …") as status:
         async with reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
             status.update(f"playing {path.name} ({recording.size / rate_hz:.1f} s) …")
-            turns = await play(address, recording, rate_hz=rate_hz, token=config.server.token)
+            turns = await play(
+                address,
+                recording,
+                rate_hz=rate_hz,
+                token=config.server.token,
+                user=config.cost.user,
+                feature=config.cost.feature,
+            )
     if out is not None:
         import numpy as np
 
@@ -66,12 +73,14 @@ async def ask_once(url: str, path: Path, *, rate_hz: int, token: str = "") -> "t
     return await play(url, recording, rate_hz=rate_hz, token=token), recording
 
 
-async def play(url: str, recording: "Samples", *, rate_hz: int, token: str) -> "list[TurnHeard]":
+async def play(
+    url: str, recording: "Samples", *, rate_hz: int, token: str, user: str = "", feature: str = ""
+) -> "list[TurnHeard]":
     """Play a recording to a server."""
     from voice.client import VoiceClient
     from voice.replay import replay
 
-    async with VoiceClient(url, rate_hz=rate_hz, token=token, trace=True) as client:
+    async with VoiceClient(url, rate_hz=rate_hz, token=token, trace=True, user=user, feature=feature) as client:
         return await replay(client, recording)
 
 

@@ -37,7 +37,14 @@ async def _chat(config: Config, *, url: str | None, speak: Path | None, as_json:
     with people.status("connecting …") as status:
         async with reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
             status.stop()
-            async with VoiceClient(address, rate_hz=_RATE_HZ, token=config.server.token, trace=True) as client:
+            async with VoiceClient(
+                address,
+                rate_hz=_RATE_HZ,
+                token=config.server.token,
+                trace=True,
+                user=config.cost.user,
+                feature=config.cost.feature,
+            ) as client:
                 await _converse(client, speak=speak, as_json=as_json)
 
 
@@ -62,10 +69,9 @@ async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_
 
     if len(line) > MAX_TEXT_CHARS:
         raise ProtocolError(f"a typed turn has at most {MAX_TEXT_CHARS} characters, this one has {len(line)}; split it")
-    await client.send_text(line)
     if not as_json:
         typer.secho("voice ", nl=False, fg="green", bold=True)
-    turn = await _follow(client, show=not as_json)
+    turn = await _follow(client, line, show=not as_json)
     wav = None
     if speak is not None and turn.audio.size:
         wav = speak / f"reply-{turn.turn:03}.wav"
@@ -86,22 +92,19 @@ async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_
         typer.echo(f"\n       ({wav})" if wav else "")
 
 
-async def _follow(client: "VoiceClient", *, show: bool) -> "TurnHeard":
-    """The turn that ends next."""
-    from voice.errors import ProtocolError, ServerUnreachable
+async def _follow(client: "VoiceClient", line: str, *, show: bool) -> "TurnHeard":
+    """The turn that answers the line; its record comes last."""
     from voice.replay import Listener
     from voice.server import messages as m
 
-    listener = Listener(client.rate_hz)
-    async for message in client:
+    listener, turn = Listener(client.rate_hz), 0
+    async for message in client.ask(line):
         listener.take(message)
-        if isinstance(message, m.Error):
-            raise ProtocolError(message.message, code=message.code)
         if show and isinstance(message, m.TranscriptMessage) and message.role == "agent":
             typer.echo(f" {message.text.strip()}", nl=False)
         if isinstance(message, m.Trace):
-            return listener.turns[message.turn]
-    raise ServerUnreachable(f"{client.url} closed the conversation")
+            turn = message.turn
+    return listener.turns[turn]
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """``voice cloud``."""
 
 import asyncio
-import functools
 import os
 import signal
 import tempfile
@@ -49,7 +48,9 @@ def cloud(
 
     async def serve() -> None:
         people = console()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, functools.partial(signal.raise_signal, signal.SIGINT))
+        if (task := asyncio.current_task()) is not None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         with (
             tempfile.TemporaryDirectory(prefix="voice-cloud-") as folder,
             people.status(f"loading {path.name} …") as status,
@@ -62,4 +63,7 @@ def cloud(
                 code = await process.wait()
                 raise CloudError(f"the cloud stand-in ended by itself ({code}): {last_line(log)}")
 
-    run(serve())
+    try:
+        run(serve())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

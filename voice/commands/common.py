@@ -69,6 +69,13 @@ def console() -> "Console":
     return Console(stderr=True, highlight=False)
 
 
+def results() -> "Console":
+    """For what was asked for: standard output, so that it can be piped."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
 def print_json(value: object) -> None:
     """One JSON value on one line of standard output, at once."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,19 @@ class Entry:
     cost_all_edge: float = 0.0
 
 
+_DEFAULTS = {field.name: field.default for field in fields(Entry) if field.default is not MISSING}
 _TYPES: dict[Any, Any] = {str: sql.String(200), int: sql.BigInteger, float: sql.Double, bool: sql.Boolean}
 TURNS = sql.Table(
     "voice_turns",
     sql.MetaData(),
     *(
-        sql.Column(field.name, _TYPES[field.type], primary_key=field.name in {"session", "turn"}, autoincrement=False)
+        sql.Column(
+            field.name,
+            _TYPES[field.type],
+            primary_key=field.name in {"session", "turn"},
+            autoincrement=False,
+            server_default=None if field.default is MISSING else sql.literal(field.default, _TYPES[field.type]),
+        )
         for field in fields(Entry)
     ),
 )
@@ -103,6 +110,29 @@ def _careful(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
+
+
+def prepare(engine: sql.Engine) -> None:
+    """Make the table, or give one of an older version the columns that it lacks; what is in it stays.
+
+    Raises:
+        SQLAlchemyError: the database cannot be written, or a column is missing that has no default.
+    """
+    TURNS.metadata.create_all(engine)
+    for column in _missing(engine):
+        added = sql.schema.CreateColumn(column).compile(dialect=engine.dialect)
+        table = engine.dialect.identifier_preparer.format_table(TURNS)
+        try:
+            with engine.begin() as connection:
+                connection.execute(sql.text(f"ALTER TABLE {table} ADD COLUMN {added}"))
+        except SQLAlchemyError:
+            if column.name in {other.name for other in _missing(engine)}:
+                raise  # it was not another process that has just added it
+
+
+def _missing(engine: sql.Engine) -> "list[sql.Column[Any]]":
+    there = {column["name"] for column in sql.inspect(engine).get_columns(TURNS.name)}
+    return [column for column in TURNS.columns if column.name not in there]
 
 
 class Ledger:
@@ -153,7 +183,7 @@ class Ledger:
         newest = {(entry.session, entry.turn): entry for entry, _ in batch}
         try:
             if not self._ready:
-                TURNS.metadata.create_all(self._engine)
+                prepare(self._engine)
                 self._ready = True
             with self._engine.begin() as connection:
                 for session, turn in newest:
@@ -173,19 +203,22 @@ class Ledger:
             written.set_result(False)
 
 
-GROUPS = ("day", "session", "user", "feature", "tier")
+GROUPS = ("day", "session", "user", "feature", "tier", "turn")
 
 
 def report(url: str, *, by: str, since_s: float = 0.0) -> list[dict[str, Any]]:
-    """Sums over the turns since ``since_s``, grouped; the groups in order of their names, then all together.
+    """Sums over the turns since ``since_s``, grouped; the groups in order of their names (turns as they were), then all.
 
     Raises:
         ConfigError: the database cannot be read.
     """
     engine = connect(url)
     try:
+        missing = {column.name for column in _missing(engine)}
+        known = [sql.literal(_DEFAULTS[one.name]).label(one.name) if one.name in missing else one for one in TURNS.columns]
         with engine.connect() as connection:
-            rows = connection.execute(sql.select(TURNS).where(TURNS.c.at_s >= since_s)).mappings().all()
+            turns = sql.select(*known).where(TURNS.c.at_s >= since_s).order_by(TURNS.c.at_s)
+            rows = connection.execute(turns).mappings().all()
     except SQLAlchemyError as error:
         raise ConfigError(
             f"the ledger {url} cannot be read: {str(error).splitlines()[0]}; has any turn been written?"
@@ -194,9 +227,15 @@ def report(url: str, *, by: str, since_s: float = 0.0) -> list[dict[str, Any]]:
         engine.dispose()
     groups: dict[str, list[Any]] = {}
     for row in rows:
-        name = time.strftime("%Y-%m-%d", time.localtime(row["at_s"])) if by == "day" else str(row[by] or "-")
-        groups.setdefault(name, []).append(row)
-    return [_sums(name, groups[name]) for name in sorted(groups)] + ([_sums("all", list(rows))] if rows else [])
+        groups.setdefault(_group(row, by), []).append(row)
+    names = groups if by == "turn" else sorted(groups)
+    return [_sums(name, groups[name]) for name in names] + ([_sums("all", list(rows))] if rows else [])
+
+
+def _group(row: Any, by: str) -> str:
+    if by == "day":
+        return time.strftime("%Y-%m-%d", time.localtime(row["at_s"]))
+    return f"{row['session']} {row['turn']}" if by == "turn" else str(row[by] or "-")
 
 
 def _sums(name: str, rows: "list[Any]") -> dict[str, Any]:

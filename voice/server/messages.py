@@ -18,8 +18,12 @@ RATES_HZ: Final = (8_000, 16_000, 24_000, 48_000)
 MAX_TEXT_CHARS: Final = 2_000
 """Of one typed turn."""
 
+MAX_LABEL_CHARS: Final = 200
+"""Of the labels of a conversation's cost."""
+
 Rate = Literal[8_000, 16_000, 24_000, 48_000]
 Turn = Annotated[int, Meta(ge=1, le=2**53)]
+Label = Annotated[str, Meta(max_length=MAX_LABEL_CHARS, pattern="^[^\\x00-\\x1f\\x7f]*$")]
 
 
 class ClientMessage(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
@@ -34,6 +38,10 @@ class Hello(ClientMessage, frozen=True, tag="hello"):
     """``null`` keeps the rate of the address (``?rate=``), 16000 by default."""
     trace: bool = False
     """Whether to send the latency-budget record of every turn."""
+    user: Label = ""
+    """Whom the turns from now on are written down for; empty keeps what the server's settings say. So is the next."""
+    feature: Label = ""
+    """For which part of your application they are."""
 
 
 class Text(ClientMessage, frozen=True, tag="text"):

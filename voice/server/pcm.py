@@ -36,13 +36,15 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """JSON to send back."""
+class Greeted:
+    """JSON to send back, and the labels for what the turns cost; empty ones change nothing."""
 
     json: str
+    user: str
+    feature: str
 
 
-Action = Audio | Reply | m.Text | m.Played | m.Bye
+Action = Audio | Greeted | m.Text | m.Played | m.Bye
 
 
 class PcmCodec:
@@ -93,7 +95,7 @@ class PcmCodec:
             raise ProtocolError(f"a text message must be one JSON object: {error}", code="bad_json") from error
         return self._greet(message) if isinstance(message, m.Hello) else message
 
-    def _greet(self, hello: m.Hello) -> Reply:
+    def _greet(self, hello: m.Hello) -> Greeted:
         rate_hz = hello.sample_rate_hz or self.rate_hz
         if rate_hz != self.rate_hz and (self._inbound is not None or self._outbound is not None):
             raise ProtocolError(
@@ -102,7 +104,8 @@ class PcmCodec:
         self.rate_hz = rate_hz
         self._hello = True
         self._trace = hello.trace
-        return Reply(to_json(m.Ready(sample_rate_hz=rate_hz)))  # type: ignore[arg-type]
+        ready = m.Ready(sample_rate_hz=rate_hz)  # type: ignore[arg-type]
+        return Greeted(to_json(ready), hello.user, hello.feature)
 
     # --- server → client ---------------------------------------------------------------------------------------------------
 
@@ -201,6 +204,8 @@ def _explain(error: msgspec.ValidationError) -> ProtocolError:
         return ProtocolError(f"the sample_rate_hz is not offered; {_rates()}", code="bad_rate")
     if "$.version" in text:
         return ProtocolError(f"this server speaks protocol version {m.PROTOCOL_VERSION} only", code="bad_version")
+    if text.endswith(("at `$.user`", "at `$.feature`")):
+        return ProtocolError(f"a label is a line of at most {m.MAX_LABEL_CHARS} characters: {text}", code="bad_label")
     if text.endswith("at `$.text`") and "length <=" in text:
         return ProtocolError(f"a typed turn has at most {m.MAX_TEXT_CHARS} characters", code="text_too_long")
     return ProtocolError(text, code="bad_message")

@@ -76,6 +76,10 @@ class Conversation(Protocol):
         """So much of a reply was played."""
         ...
 
+    def label(self, *, user: str, feature: str) -> None:
+        """Whom and what the turns from now on are for; empty changes nothing."""
+        ...
+
     def close(self) -> None:
         """End it; may be called again."""
         ...
@@ -304,8 +308,9 @@ class _Session:
                 self._conversation.push_text(text)
             case m.Played(turn=turn, ms=ms):
                 self._conversation.played(turn, ms)
-            case pcm.Reply(json=reply):
-                await self._send(reply)
+            case pcm.Greeted(json=ready, user=user, feature=feature):
+                self._conversation.label(user=user, feature=feature)
+                await self._send(ready)
             case m.Bye():
                 return True
             case None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from voice.answer import Account
 from voice.config import CostConfig
 from voice.cost.ledger import Entry
@@ -41,13 +43,29 @@ def bill(
     )
 
 
+def labelled(cost: CostConfig, *, user: str, feature: str) -> CostConfig:
+    """The same prices for another user or feature; what is empty stays."""
+    return msgspec.structs.replace(cost, user=user or cost.user, feature=feature or cost.feature)
+
+
+def labels(entry: Entry) -> dict[str, str]:
+    """Whom and what the turn was for, for the trace, as far as that is known."""
+    return {name: label for name, label in (("user", entry.user), ("feature", entry.feature)) if label}
+
+
 def spent(entry: Entry, currency: str) -> dict[str, str | float]:
-    """What the turn cost here and elsewhere, for the trace: in whole units of the currency."""
+    """What the turn cost here and elsewhere, for the trace: in whole units of the currency, and the tokens behind it."""
     return {
         "currency": currency,
         "edge": round(entry.cost_edge / 1e6, 9),
         "cloud": round(entry.cost_cloud / 1e6, 9),
         "all_cloud": round(entry.cost_all_cloud / 1e6, 9),
+        "all_edge": round(entry.cost_all_edge / 1e6, 9),
+        "tokens_in": entry.tokens_in,
+        "tokens_out": entry.tokens_out,
+        "tokens_cached": entry.tokens_cached,
+        "tokens_edge": entry.tokens_edge,
+        "tokens_wasted": entry.tokens_wasted,
     }
 
 

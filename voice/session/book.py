@@ -9,7 +9,7 @@ from voice.cost.ledger import Entry, Ledger
 from voice.cost.prices import Prices
 from voice.events import ReplyEnd
 from voice.route.placing import Placing
-from voice.session.bill import bill, spent
+from voice.session.bill import bill, labelled, labels, spent
 from voice.session.history import History
 from voice.session.turn import Turn
 from voice.trace import Mark, TraceLog, with_texts
@@ -36,17 +36,22 @@ class Book:
         self.history = History(config.llm.system_prompt)
         self._name = name
         self._config = config
+        self._cost = config.cost
         self._clock = clock
         self._wall_offset_s = wall_offset_s
         self._placing = placing
         self._trace = trace
         self._ledger = ledger
 
+    def label(self, *, user: str, feature: str) -> None:
+        """Whom and what the turns from now on are for; empty changes nothing."""
+        self._cost = labelled(self._cost, user=user, feature=feature)
+
     def close(self, turn: Turn, reason: ReplyEnd) -> Mapping[str, Any]:
         """Write a turn down; gives its record."""
         if turn.committed and turn.said:
             entry = self._bill(turn)
-            turn.trace.details["cost"] = spent(entry, self._config.cost.currency)
+            turn.trace.details |= labels(entry) | {"cost": spent(entry, self._cost.currency)}
             if self._ledger is not None:
                 self._ledger.record(entry)
             withheld = self._placing is not None and self._placing.withholds(turn.tier)
@@ -62,7 +67,7 @@ class Book:
     def _bill(self, turn: Turn) -> Entry:
         now_s = self._clock.now_s()
         seconds = now_s - turn.trace.marks.get(Mark.SPEECH_START, turn.trace.marks.get(Mark.SPEECH_END, now_s))
-        prices = Prices.of(self._config.cloud, self._config.cost)
+        prices = Prices.of(self._config.cloud, self._cost)
         at_s = now_s + self._wall_offset_s
         history = self.history.messages()
-        return bill(turn, self._name, history, prices=prices, cost=self._config.cost, seconds=seconds, at_s=at_s)
+        return bill(turn, self._name, history, prices=prices, cost=self._cost, seconds=seconds, at_s=at_s)

@@ -137,6 +137,10 @@ class Conversation:
         if self._turn is not None and self._turn.number == turn and self._turn.mouth is not None:
             self._turn.mouth.playback.report(ms, self._clock.now_s())
 
+    def label(self, *, user: str = "", feature: str = "") -> None:
+        """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
+        self._book.label(user=user, feature=feature)
+
     def close(self) -> None:
         """End the conversation. May be called again, and before :meth:`run`."""
         self._closing.set()

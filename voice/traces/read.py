@@ -4,17 +4,15 @@ A log may have been cut off by a full disk or a power cut, or have been edited: 
 over. Rotated files (``turns.jsonl.5`` … ``turns.jsonl.1``) come before the newest.
 """
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from voice.errors import ConfigError
+from voice.traces.record import Record, parse
 
-Record = Mapping[str, Any]
 _NUMBERED = re.compile(r"\.(\d+)$")
 
 
@@ -34,25 +32,12 @@ class Log:
         """One more line; the record in it, if there is one."""
         if not line.strip():
             return None
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not _is_record(record):
+        record = parse(line)
+        if record is None:
             self.bad_lines += 1
-            return None
-        self.records.append(record)
-        return dict(record)
-
-
-def _is_record(value: object) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("turn"), int)
-        and all(isinstance(value.get(key), dict) for key in ("offsets_ms", "stages_ms", "forecast_ms", "marks"))
-        and all(isinstance(ms, int | float) for ms in value["offsets_ms"].values())
-        and all(isinstance(ms, int | float) for ms in value["marks"].values())
-    )
+        else:
+            self.records.append(record)
+        return record
 
 
 def files(path: Path) -> list[Path]:

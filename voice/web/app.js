@@ -58,16 +58,18 @@ view.talk.addEventListener("click", async () => {
   }
 });
 
-view.typeForm.addEventListener("submit", async (event) => {
+view.typeForm.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = view.text.value.trim();
-  if (!text) return;
-  if (Audio.available) await audio.start().catch((error) => view.warn(`There will be no sound: ${error.message}`));
-  else view.warn(INSECURE);
   view.text.value = "";
-  if (connection.ready) sendText(text);
-  else unsent = text;
-  connect();
+  if (text) type(text);
+});
+
+view.examples.addEventListener("click", ({ target }) => {
+  const example = target.closest("button");
+  if (!example) return;
+  view.talk.focus();
+  type(example.dataset.text);
 });
 
 view.tokenForm.addEventListener("submit", (event) => {
@@ -81,6 +83,14 @@ view.tokenForm.addEventListener("submit", (event) => {
 });
 
 window.addEventListener("pagehide", () => connection.close());
+
+async function type(text) {
+  if (Audio.available) await audio.start().catch((error) => view.warn(`There will be no sound: ${error.message}`));
+  else view.warn(INSECURE);
+  if (connection.ready) sendText(text);
+  else unsent = text;
+  connect();
+}
 
 function stopListening() {
   audio.hush();

@@ -21,6 +21,7 @@ export class View {
     this.log = $("log");
     this.partial = $("partial");
     this.welcome = $("welcome");
+    this.examples = $("examples");
     this.conversation = $("conversation");
     this.turns = new Map();
     this.following = true;
@@ -172,15 +173,23 @@ export class View {
 function badges(record) {
   const list = [];
   if (record.skill) list.push(badge(`skill: ${record.skill}`, "skill"));
-  else if (record.tier === "cloud") list.push(badge("cloud", "cloud"));
+  else if (record.tier === "cloud") list.push(badge(speakers(record.cloud), "cloud"));
   else list.push(badge("edge", "edge"));
   if (record.cloud?.fallback) list.push(badge(`the edge stepped in: ${record.cloud.fallback.replaceAll("_", " ")}`, "late"));
   if (record.ttfa_ms != null) {
     const promised = budget(record);
     list.push(badge(verdict(record), promised == null ? "plain" : record.ttfa_ms <= promised ? "good" : "late"));
   }
+  const own = record.offsets_ms?.answer_sent;
+  if (own != null) list.push(badge(`opened by a filler, own words after ${Math.round(own)} ms`, "plain"));
   if (record.cost) list.push(badge(price(record.cost), "plain"));
   return list;
+}
+
+/** Who said how much of an answer that both may have a part in. */
+function speakers(cloud) {
+  const words = cloud?.words ?? [];
+  return words.length < 2 ? "cloud" : words.map(([tier, count]) => `${tier} ${count}`).join(", then ") + " words";
 }
 
 function price({ currency, edge, cloud }) {

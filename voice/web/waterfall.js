@@ -27,7 +27,8 @@ export function spans({ offsets_ms: at = {}, stages_ms: took = {} }) {
   }
   for (const [stage, mark, name] of STAGES) if (took[stage] != null) add("stage", name, at[mark] - took[stage], at[mark]);
   if (at.first_audio_sent - at.tts_first_audio >= SHORTEST_WAIT_MS) add("wait", "Held until you are done", at.tts_first_audio, at.first_audio_sent);
-  add("reply", "Reply", at.first_audio_sent, at.last_audio_sent);
+  if ("answer_sent" in at) add("wait", "Filler", at.first_audio_sent, at.answer_sent);
+  add("reply", "Reply", at.answer_sent ?? at.first_audio_sent, at.last_audio_sent);
   return found;
 }
 
@@ -52,7 +53,7 @@ export function waterfall(record) {
   if (!rows.length) return null;
   const promised = budget(record);
   const low = Math.max(EARLIEST_MS, Math.min(-40, ...rows.filter(({ kind }) => kind !== "speech").map(({ start }) => start - 20)));
-  const high = Math.max((promised ?? 0) * 1.2, (record.ttfa_ms ?? 0) * 1.15, 100);
+  const high = Math.max((promised ?? 0) * 1.2, (record.offsets_ms?.answer_sent ?? record.ttfa_ms ?? 0) * 1.15, 100);
   const place = (ms) => ((Math.max(low, Math.min(high, ms)) - low) / (high - low)) * 100;
 
   const table = make("table", { class: "waterfall" });
@@ -61,7 +62,7 @@ export function waterfall(record) {
   table.append(
     make("caption", {}, `First sound ${verdict(record)}. Times are from ${record.typed ? "your message" : "your last sound"}.`),
     make("thead", {}, head(promised)),
-    make("tbody", {}, ...rows.map((span) => row(span, place))),
+    make("tbody", {}, ...rows.map((span) => row(span, place, promised))),
   );
   return table;
 }
@@ -74,8 +75,9 @@ function head(promised) {
   return make("tr", {}, make("th", { scope: "col" }, "Stage"), axis, column("Begins"), column("Takes"));
 }
 
-function row({ kind, name, start, end }, place) {
-  const bar = make("span", { class: `bar ${kind}` });
+function row({ kind, name, start, end }, place, promised) {
+  const late = kind === "stage" && promised != null && end > promised;
+  const bar = make("span", { class: `bar ${kind}${late ? " late" : ""}` });
   bar.style.left = `${place(start)}%`;
   bar.style.width = `${Math.max(0.6, place(end) - place(start))}%`;
   return make(
