@@ -15,11 +15,13 @@ from collections.abc import AsyncGenerator, Sequence
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
-from voice.draft import wire
+from voice.draft import http, wire
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
 from voice.errors import BadVerdict, VerifierError
+from voice.llm.header import MAX_BYTES
 
+TOKENIZER_WITHIN_S = 10.0
 CONNECT_WITHIN_S = 3.0
 _MAX_ANSWER_BYTES = 1 << 20
 
@@ -47,8 +49,11 @@ class _Waiting:
 class RemoteVerifier:
     """A connection to ``voice verifier``; open it with :meth:`connect`."""
 
-    def __init__(self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0) -> None:
+    def __init__(
+        self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0, url: str = "", token: str = ""
+    ) -> None:
         self._connection = connection
+        self._address = (url, token)
         self.identity = Identity(
             model=hello.model,
             version=hello.version,
@@ -97,7 +102,7 @@ class RemoteVerifier:
             raise VerifierError(f"the verifier at {url} refuses (HTTP {status}); {cure}") from error
         except (OSError, InvalidURI, InvalidHandshake, WebSocketException) as error:
             raise VerifierError(f"no verifier at {url} ({error}); start one with: voice verifier") from error
-        return cls(connection, hello, rtt_ms=rtt_s * 1e3)
+        return cls(connection, hello, rtt_ms=rtt_s * 1e3, url=url, token=token)
 
     @property
     def broken(self) -> bool:
@@ -156,6 +161,12 @@ class RemoteVerifier:
         """See :class:`~voice.draft.verifier.Offering`."""
         if self._streaming in self._waiting:
             await self._send(wire.Offer(self._streaming, place, list(draft)))
+
+    async def tokenizer(self) -> bytes:
+        """See :class:`~voice.draft.verifier.Telling`."""
+        url, token = self._address
+        async with http.client(url.replace("ws", "http", 1), token, within_s=TOKENIZER_WITHIN_S) as asking:
+            return await http.download(asking, "/vocabulary", most_bytes=MAX_BYTES)
 
     async def aclose(self) -> None:
         """End the session. May be called again."""
