@@ -69,19 +69,19 @@ def permuted(source: Path, to: Path, *, seed: int = 1, template: str = "") -> Pa
         begin, end = found["tokenizer.chat_template"][0]
         assert end - begin - 8 == len(template.encode())
         data[begin + 8 : end] = template.encode()
-    places = {}
+    at: dict[str, tuple[list[int], int, int]] = {}
     for _ in range(tensors):
         name = reader.text()
         shape = [reader.number() for _ in range(reader.number("<I"))]
         kind, offset = reader.number("<I"), reader.number()
-        places[name] = (shape, kind, offset)
+        at[name] = (shape, kind, offset)
     begin = -(-reader.at // 32) * 32
-    assert "output.weight" not in places, "the output is the embedding in the models that this is for"
-    shape, kind, offset = places["token_embd.weight"]
+    assert "output.weight" not in at, "the output is the embedding in the models that this is for"
+    shape, kind, offset = at["token_embd.weight"]
     values, size = _BLOCK_BYTES[kind]
     row = shape[0] // values * size
     begin += offset
-    rows = [bytes(data[begin + at * row : begin + (at + 1) * row]) for at in range(count)]
+    rows = [bytes(data[begin + old * row : begin + (old + 1) * row]) for old in range(count)]
     data[begin : begin + count * row] = b"".join(rows[old] for old in order)
     to.write_bytes(data)
     return to

@@ -336,6 +336,7 @@ class DraftedChat:
         streamed_ms = model.controller(who).token.value_ms
         acceptance = account.acceptance
         self.trace = {
+            "kind": kind,
             "mode": "streamed" if account.plan.streams and not account.switched else "drafted",
             "verifier": who.model,
             "version": who.version,
@@ -346,6 +347,7 @@ class DraftedChat:
             "rounds": account.rounds,
             "drafted": account.drafted,
             "acceptance": None if acceptance is None else round(acceptance, 3),
+            "rejected": account.rejected,
             "wasted": max(0, account.drafted - account.accepted),
             "expected_gain": round(expected, 2),
             "gain": round(streamed_ms / account.token_ms, 2) if account.token_ms and streamed_ms else None,

@@ -1,11 +1,11 @@
 """Drafting across vocabularies: the edge's words, spelled in the verifier's tokens.
 
-Strategy (string-level exact match of Timor et al. 2025, "Accelerating LLM Inference with Lossless Speculative Decoding Algorithms
-for Heterogeneous Vocabularies", arXiv 2502.05202): the verifier's tokenizer is here, so the prompt is the verifier's own, and
-what it says is its own tokens. The edge reads the same conversation in its own template, and behind it the text that was
-approved; the text that it drafts is spelled in the verifier's tokens, which are proposals like any other. A proposal is kept
-with the probability that the target gives it, whatever made it, so that the answer is the target's exactly; a spelling that the
-target would not have chosen costs a rejection and no more.
+Strategy (string-level exact match of Timor et al. 2025, "Accelerating LLM Inference with Lossless Speculative Decoding
+Algorithms for Heterogeneous Vocabularies", arXiv 2502.05202): the verifier's tokenizer is here, so the prompt is the verifier's
+own, and what it says is its own tokens. The edge reads the same conversation in its own template, and behind it the text that
+was approved; the text that it drafts is spelled in the verifier's tokens, which are proposals like any other. A proposal is
+kept with the probability that the target gives it, whatever made it, so that the answer is the target's exactly; a spelling
+that the target would not have chosen costs a rejection and no more.
 
 A word is spelled when it is complete: its last token may be another one with more letters behind it.
 """
