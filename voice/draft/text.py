@@ -130,7 +130,7 @@ class TextDrafter:
     def _spell(self, *, everything: bool) -> None:
         """Make tokens of what is certain of the rest."""
         text = self._rest.decode("utf-8", "ignore")
-        if len(text.encode()) < len(self._rest) and not self._rest.startswith(text.encode()):
+        if not self._rest.startswith(text.encode()):
             self._over, self._rest = True, b""  # not text
             return
         count = len(text) if everything else complete(text)
@@ -143,6 +143,17 @@ class TextDrafter:
             return
         if long:
             tokens = tokens[:-1]
+            while tokens and not _is_text(self.target.text(tokens)):  # some characters are several tokens
+                tokens.pop()
         self._ready += tokens
         self._spelled += len(tokens)
         self._rest = self._rest[len(self.target.text(tokens)) :]
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether nothing in it is cut in two."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
