@@ -23,6 +23,8 @@ from voice.llm.header import MAX_BYTES
 
 TOKENIZER_WITHIN_S = 10.0
 CONNECT_WITHIN_S = 3.0
+STUCK_S = 1.0
+"""Whatever was stopped should have ended by then: its end takes a round trip."""
 _MAX_ANSWER_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class RemoteVerifier:
         self._ids = self._streaming = 0
         self._sent: list[int] = []
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._stopped: dict[int, float] = {}
         self._broken: VerifierError | None = None
         self._reader = asyncio.create_task(self._read(), name="verifier-answers")
 
@@ -106,8 +109,10 @@ class RemoteVerifier:
 
     @property
     def broken(self) -> bool:
-        """Whether the connection is of no use any more."""
-        return self._broken is not None
+        """Whether the connection is of no use any more: it is gone, or so slow that not even what was stopped has ended."""
+        now_s = asyncio.get_running_loop().time()
+        stuck = any(now_s - stopped_s > STUCK_S for number, stopped_s in self._stopped.items() if number in self._waiting)
+        return stuck or self._broken is not None
 
     async def verify(self, block: Block) -> Verdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
@@ -205,6 +210,7 @@ class RemoteVerifier:
     async def _stop(self, number: int) -> None:
         """Say that nobody waits. The answer, if it comes, is dropped."""
         if number in self._waiting and self._broken is None:
+            self._stopped[number] = asyncio.get_running_loop().time()
             with contextlib.suppress(VerifierError):
                 await self._send(wire.Stop(number))
 
@@ -242,6 +248,7 @@ class RemoteVerifier:
             return
         verdict = self._verdict(waiting, answer) if isinstance(answer, wire.Judged) else None
         del self._waiting[answer.id]
+        self._stopped.pop(answer.id, None)
         if isinstance(answer, wire.Failed):
             waiting.fail(VerifierError(f"the verifier: {answer.message} ({answer.code})"))
         elif isinstance(answer, wire.Done):
