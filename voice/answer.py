@@ -7,7 +7,7 @@ out, and the seam is at a clause. A cloud that was merely slow is asked once mor
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -74,6 +74,7 @@ class CloudPass:
     model: CloudModel
     outgoing: Outgoing
     max_tokens: int
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ class Account:
         words: spoken by each tier, in order of their turns.
         requests: to the cloud for an answer, and ``warmed`` for its cache alone, with ``chars_sent`` in all.
         usage: what the cloud counted, of ``counted`` of them.
+        drafts: how each answer of the cloud's was drafted, where it was.
         excused: whether it had to be said that it takes a moment.
         fallback: why the edge stepped in, as (code, sentence).
     """
@@ -97,6 +99,7 @@ class Account:
     chars_sent: int = 0
     counted: int = 0
     usage: Usage | None = None
+    drafts: list[Mapping[str, Any]] = field(default_factory=list)
     cloud_first_ms: float | None = None
     fallback: tuple[str, str] | None = None
 
@@ -110,16 +113,22 @@ class Account:
         excuse = {"excused": True} if self.excused else {}
         if not self.requests and not self.warmed:
             return excuse
-        return excuse | {
-            "cloud": {
-                "requests": self.requests,
-                "warmed": self.warmed,
-                "first_token_ms": None if self.cloud_first_ms is None else round(self.cloud_first_ms, 1),
-                "tokens": self.cloud_tokens,
-                "words": [[tier, words] for tier, words in self.words],
-                "fallback": None if self.fallback is None else self.fallback[0],
-            }
+        cloud = {
+            "requests": self.requests,
+            "warmed": self.warmed,
+            "first_token_ms": None if self.cloud_first_ms is None else round(self.cloud_first_ms, 1),
+            "tokens": self.cloud_tokens,
+            "words": [[tier, words] for tier, words in self.words],
+            "fallback": None if self.fallback is None else self.fallback[0],
         }
+        return {**excuse, "cloud": cloud, **self._drafted()}
+
+    def _drafted(self) -> dict[str, Any]:
+        """How the last request was drafted, with those before it."""
+        if not self.drafts:
+            return {}
+        *earlier, last = self.drafts
+        return {"draft": {**last, "earlier": earlier} if earlier else last}
 
 
 class _TakeOver(Exception):
@@ -297,7 +306,12 @@ class Answer:
             self.account.warmed += 1
             self.account.chars_sent += self._chars(self.reserve, self.text)
             only_read = replace(self.reserve, max_tokens=1)
-            self._warming = _Request(only_read, only_read.outgoing.hide(self.text), self._stages.clock.now_s(), self._count)
+            self._warming = _Request(
+                only_read,
+                only_read.outgoing.hide(self.text),
+                self._stages.clock.now_s(),
+                lambda usage: self._count(replace(usage, draft={})),
+            )
 
     async def _with_cloud(self, race: Race) -> AsyncGenerator[str, None]:
         """The answer behind its opening."""
@@ -408,7 +422,10 @@ class Answer:
             known.tokens_in + usage.tokens_in,
             known.tokens_out + usage.tokens_out,
             known.tokens_cached + usage.tokens_cached,
+            known.tokens_drafted + usage.tokens_drafted,
         )
+        if usage.draft:
+            self.account.drafts.append(usage.draft)
 
     async def _end_request(self) -> None:
         if self._request is not None:
@@ -441,7 +458,13 @@ class _Request:
 
     async def _run(self, cloud: CloudPass, prefix: str, on_usage: Callable[[Usage], None]) -> None:
         try:
-            reply = cloud.model.reply(cloud.outgoing.messages, max_tokens=cloud.max_tokens, prefix=prefix, on_usage=on_usage)
+            reply = cloud.model.reply(
+                cloud.outgoing.messages,
+                max_tokens=cloud.max_tokens,
+                prefix=prefix,
+                on_usage=on_usage,
+                kind=cloud.kind,
+            )
             async with aclosing(reply) as tokens:
                 async for token in tokens:
                     await self.tokens.put(token)

@@ -319,6 +319,9 @@ class DraftConfig(Section, frozen=True):
     """The model's name at the inference server; voice verifier has one."""
     same_vocabulary: bool = False
     """You vouch that the edge model and an inference server's model share vocabulary and chat template."""
+    tokenizer: str = ""
+    """A GGUF of an inference server's model, or a name of the manifest, for its tokenizer and chat template alone: with it an
+    edge model of another vocabulary may draft. voice verifier hands its own out."""
     promise: Literal["lossless", "eager"] = "lossless"
     """Lossless speaks only approved words as long as the verifier answers; eager speaks the edge's at the deadline."""
     deadline_ms: int = 200

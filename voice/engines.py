@@ -164,9 +164,10 @@ def _skills(config: Config, stack: ExitStack) -> Library | None:
 
 def _cloud(config: Config, edge: "EdgeModel") -> CloudModel | None:
     """Who answers what is placed in the cloud: a verifier that the edge drafts for, an endpoint, or nobody."""
-    if config.draft.engine != "off":
-        from voice.draft.cloud import DraftedCloud
-        from voice.draft.connect import drafted_model
+    if config.draft.engine == "off":
+        return CloudChat(config.cloud) if config.cloud.enabled else None
+    from voice.draft.cloud import DraftedCloud
+    from voice.draft.connect import drafted_model, plain
 
-        return DraftedCloud(drafted_model(edge, config.draft))
-    return CloudChat(config.cloud) if config.cloud.enabled else None
+    endpoint = plain(config)
+    return DraftedCloud(drafted_model(edge, config.draft), None if endpoint is None else CloudChat(endpoint))

@@ -237,7 +237,7 @@ class Attempt:
             }
         if cloud is not None and "cloud" in {decision.choice.route, decision.choice.runner_up}:
             outgoing = placing.outgoing([*self._request.shareable, Message("user", self.said)], decision)
-            self._may_ask = CloudPass(cloud, outgoing, self._stages.cloud_tokens)
+            self._may_ask = CloudPass(cloud, outgoing, self._stages.cloud_tokens, decision.task)
             if decision.choice.route != "edge":
                 self._answer.cloud = self._may_ask
             else:

@@ -5,9 +5,9 @@ conversation is an object of its own (:class:`SpeechDetector`, :class:`Chat`). R
 not built in.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -141,23 +141,38 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a cloud model counted of one request, in tokens; ``tokens_cached`` are among ``tokens_in``."""
+    """What became of one request to a cloud model, in tokens.
+
+    Attributes:
+        tokens_in: read, and ``tokens_cached`` of them known already.
+        tokens_out: written, as they are billed: draft tokens that were read and rejected are among them.
+        tokens_drafted: written here to hurry it on.
+        draft: how it was drafted, for the trace; empty where it was not.
+    """
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
+    tokens_drafted: int = 0
+    draft: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CloudModel(Protocol):
     """A language model that somebody else runs. Knows no conversation: everything it is to know goes out with each request."""
 
     def reply(
-        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        kind: str = "",
     ) -> AsyncGenerator[Token, None]:
         """Stream the answer to ``messages``.
 
         ``prefix`` is what the answer begins with, already spoken: only what follows it is given. ``on_usage`` is called at
-        the end, if the cloud says what it counted.
+        the end, if the cloud says what it counted. ``kind`` of task is the router's, empty where it does not say.
 
         Closing the generator ends the request. Raises :class:`~voice.errors.CloudError`; never waits longer than its
         configuration says for a first or a next *token*, whatever else arrives.

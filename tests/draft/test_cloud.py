@@ -44,7 +44,7 @@ async def server(target: Target) -> AsyncIterator[VerifierServer]:
 
 
 def cloud_at(edge: EdgeModel, url: str) -> DraftedCloud:
-    model = drafted_model(edge, DraftConfig(engine="voice", url=url))
+    model = drafted_model(edge, DraftConfig(engine="voice", url=url, patience_ms=20_000))
     model.health = Health(None)
     return DraftedCloud(model)
 

@@ -176,7 +176,13 @@ class FakeCloud:
     open_requests: int = 0
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        kind: str = "",
     ) -> AsyncGenerator[Token, None]:
         self.requests.append((list(messages), prefix))
         self.asked_at_s.append(asyncio.get_running_loop().time())

@@ -78,7 +78,13 @@ class CloudChat:
         return self._link.why_not
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        kind: str = "",  # noqa: ARG002 - an endpoint is told nothing of it
     ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.CloudModel`."""
         began_s = self._clock.now_s()

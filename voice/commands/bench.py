@@ -67,13 +67,15 @@ def failover(
     turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 8 s.")] = 40,
     private: Annotated[int, typer.Option(min=0, help="Private utterances to try.")] = 40,
     seed: Seed = 1,
+    draft: Annotated[bool, typer.Option("--draft", help="The cloud is voice verifier, and the edge drafts for it.")] = False,
 ) -> None:
     """Edge and cloud together while the cloud fails in every way it can: latency, silence, answers, leaks."""
-    run(_failover(context, json, turns, private, seed))
+    run(_failover(context, json, turns, private, seed, draft=draft))
 
 
-async def _failover(context: typer.Context, json: Path | None, turns: int, private: int, seed: int) -> None:
+async def _failover(context: typer.Context, json: Path | None, turns: int, private: int, seed: int, *, draft: bool) -> None:
     from voice.bench import failover as bench
+    from voice.bench import failover_draft
     from voice.bench.report import write_json
 
     config, people = settings(context), console()
@@ -84,7 +86,7 @@ async def _failover(context: typer.Context, json: Path | None, turns: int, priva
             "recovery": bar.add_task("a cloud that comes back", total=6),
             "private": bar.add_task("private utterances", total=private),
         }
-        found = await bench.run(
+        found = await (failover_draft if draft else bench).run(
             hosted, config, turns=turns, private=private, seed=seed, progress=lambda what: bar.advance(tasks[what])
         )
     bench.show(found, people)

@@ -97,6 +97,8 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
     async with AsyncExitStack() as after, VoiceServer(config.server) as server:
         engines = await asyncio.to_thread(Engines.load, config, progress=progress)
         after.push_async_callback(engines.aclose)
+        if engines.cloud is not None and config.draft.engine != "off":
+            await engines.cloud.warm()  # a verifier that does not match is told of now, not in the first turn
         trace = TraceLog(config.trace) if config.trace.enabled else None
         if trace is not None:
             after.callback(trace.close)

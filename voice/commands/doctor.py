@@ -68,9 +68,15 @@ def _everything(context: typer.Context) -> "Iterator[Finding]":
 def _cloud(config: Config) -> "list[Finding]":
     from voice.cloud.check import Finding, check
 
-    if not config.cloud.enabled:
+    findings: list[Finding] = []
+    if config.draft.engine != "off":
+        from voice.draft.check import check as check_drafting
+
+        findings += run(check_drafting(config))
+    if config.cloud.enabled:
+        findings += run(check(config.cloud))
+    if not findings:
         return [Finding("cloud", "ok", "not enabled: nothing leaves this machine", "to try one: voice cloud")]
-    findings = run(check(config.cloud))
     if config.route.mode == "edge":
         findings.append(
             Finding("route", "warning", 'route.mode is "edge": the cloud is never asked', 'set route.mode to "hybrid"')

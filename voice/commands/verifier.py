@@ -42,7 +42,7 @@ async def _verifier(config: Config) -> None:
             out.print(
                 f"[bold]{target.identity.model} judges drafts at {server.url}[/]{secret} "
                 f"for up to {config.verifier.clients} clients, {token_ms:.0f} ms a token\n"
-                f"  use    voice --set draft.engine=voice --set draft.url={server.url} …\n"
+                f"  use    voice --set draft.engine=voice --set draft.url={server.url} --set route.mode=hybrid serve\n"
                 f"  look   curl {server.url.replace('ws:', 'http:')}/health\n"
                 "Ctrl-C stops it."
             )

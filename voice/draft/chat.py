@@ -1,14 +1,16 @@
 """A conversation whose replies the edge drafts and a larger model verifies: :class:`~voice.stages.Chat`.
 
-Strategy: the prompt is tokenised once, by the edge model, whose vocabulary the verifier shares or nothing is drafted
-(:mod:`voice.draft.vocabulary`). :class:`~voice.draft.loop.Reply` does the rest. What the verifier cannot do the
-cloud does where there is one, else by the edge: a turn is always answered, and :attr:`DraftedChat.trace` says by whom.
+Strategy: the prompt is tokenised once, in the verifier's vocabulary. Where that is also the edge model's, its tokens are the
+draft; otherwise its text is, as far as the verifier's tokenizer can be had (:mod:`voice.draft.vocabulary`,
+:mod:`voice.draft.text`). :class:`~voice.draft.loop.Reply` does the rest. What the verifier cannot do the cloud does where there
+is one, else the edge: a turn is always answered, and :attr:`DraftedChat.trace` says by whom.
 """
 
 import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from voice.config import DraftConfig
@@ -17,7 +19,9 @@ from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.health import Health
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Account, Terms
+from voice.draft.terms import Account, Drafter, Terms
+from voice.draft.text import TextDrafter, Tongue
+from voice.draft.tongues import Tongues, own_tongue
 from voice.draft.verifier import Block, Identity, Verifier
 from voice.draft.vocabulary import compare
 from voice.errors import VerifierError
@@ -33,6 +37,15 @@ AGAIN_AFTER_S = 5.0
 _log = logging.getLogger(__name__)
 Connect = Callable[[], Awaitable[Verifier]]
 Notify = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A connection to a verifier, and how it is spoken to: not at all where there is no ``tongue``, and ``why``."""
+
+    verifier: Verifier
+    tongue: Tongue | None
+    why: str = ""
 
 
 class DraftedModel:
@@ -64,7 +77,8 @@ class DraftedModel:
         self.sampling = sampling
         self.notify = notify or (lambda code, message: _log.warning("%s: %s", code, message))
         self.identity = identity_of(edge, max_draft=config.max_draft)
-        self.ends = edge.runtime.ending_tokens()
+        self.own = own_tongue(edge)
+        self.tongues = Tongues(edge.config, config.tokenizer)
         self._controllers: dict[str, Controller] = {}
         self._told: set[str] = set()
 
@@ -81,6 +95,25 @@ class DraftedModel:
             ChatBusy: all slots of the edge model are taken.
         """
         return DraftedChat(self, self.edge.open(), plain, alone=alone)
+
+    def close(self) -> None:
+        """Free the tokenizers of verifiers. The conversations must have been closed. May be called again."""
+        self.tongues.close()
+
+    async def match(self, verifier: Verifier) -> Session:
+        """Find out how to draft for a verifier; what is out of the ordinary is told once."""
+        trusted = self.config.same_vocabulary
+        found = compare(self.identity, verifier.identity, trusted=trusted)
+        if found.match == "token":
+            return Session(verifier, self.own)
+        tongue, problem = None, ""
+        try:
+            tongue = await self.tongues.of(verifier)
+        except VerifierError as error:
+            problem = f" ({error})"
+        found = compare(self.identity, verifier.identity, trusted=trusted, tokenizer=tongue is not None)
+        self.tell_once("drafting_by_text" if tongue else "no_drafting", found.why + problem)
+        return Session(verifier, tongue, found.why + problem)
 
     def pair(self, target: Identity) -> str:
         """The two models' names."""
@@ -117,10 +150,10 @@ class DraftedChat:
         self._edge = edge
         self._plain = plain
         self._alone = alone
-        self._drafter = EdgeDrafter(edge, context_tokens=model.edge.config.context_tokens, sampling=model.sampling)
-        self._connecting: asyncio.Task[Verifier] | None = None
+        self._drafter: Drafter | None = None
+        self._connecting: asyncio.Task[Session] | None = None
         self._not_before_s = 0.0
-        self._matches = False
+        self._skipped_turns = 0
         self.trace: dict[str, Any] = {}
         """What the last reply came to: by whom, the plan, the expected gain and the real one."""
 
@@ -128,33 +161,35 @@ class DraftedChat:
         self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", kind: str = ""
     ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.Chat`. ``kind`` of task is for the statistics and the plan."""
-        verifier = await self._verifier()
-        if verifier is None and not self._alone:
+        session = await self._session()
+        if session is None and not self._alone:
             raise VerifierError(self.trace.get("why", "the verifier cannot be had"))
-        if verifier is None:
+        if session is None or session.tongue is None:
             chat, name = (self._plain, "plain") if self._plain is not None else (self._edge, "edge")
             self.trace = {"mode": name, "why": self.trace.get("why", "")}
             async for token in chat.reply(messages, max_tokens=max_tokens, prefix=prefix):
                 yield token
             return
-        prompt = [*self._edge.prompt_tokens(messages, max_tokens=max_tokens), *self._model.edge.words(prefix)]
-        terms = self._terms(prompt, max_tokens, kind)
+        tongue, verifier = session.tongue, session.verifier
+        prompt = self._prompt(tongue, messages, max_tokens, prefix)
+        self._drafter = self._drafter_for(tongue, messages, max_tokens, prefix, len(prompt))
+        terms = self._terms(tongue, prompt, max_tokens, kind)
         reply = Reply(self._drafter, verifier, self._model.controller(verifier.identity), terms)
         expected = reply.account.plan.gain
-        text = TextStream(self._model.edge.markers)
+        text = TextStream(tongue.prompts.markers)
         tokens = reply.tokens()
         try:
             async for approved in tokens:
-                if approved.token in self._model.ends or text.stopped:
+                if approved.token in tongue.ends or text.stopped:
                     break
-                piece = text.feed(self._model.edge.runtime.piece(approved.token))
+                piece = text.feed(tongue.vocabulary.piece(approved.token))
                 yield Token(piece, -1.0 if math.isnan(approved.logprob) else approved.logprob)
             if rest := text.end():
                 yield Token(rest, 0.0)
         finally:
             await tokens.aclose()
             self._close_account(reply.account, verifier, kind, expected)
-            self.trace["prompt"] = len(prompt)
+            self.trace |= {"matched": "tokens" if tongue.own else "text", "prompt": len(prompt)}
 
     async def prefill(self, messages: Sequence[Message]) -> None:
         """See :class:`~voice.stages.Chat`. On the edge only; see :meth:`warm`."""
@@ -163,11 +198,11 @@ class DraftedChat:
 
     async def warm(self, messages: Sequence[Message]) -> None:
         """Let the verifier read a conversation ahead of time. Whoever calls it answers for its leaving the device."""
-        verifier = await self._verifier()
-        if verifier is not None:
-            prompt = self._edge.prompt_tokens(messages, max_tokens=1)
+        session = await self._session()
+        if session is not None and session.tongue is not None:
+            prompt = self._prompt(session.tongue, messages, 1, "")
             try:
-                await verifier.verify(Block(tuple(prompt)))
+                await session.verifier.verify(Block(tuple(prompt)))
             except VerifierError as error:
                 _log.info("the verifier was not warmed up: %s", error)
 
@@ -177,7 +212,8 @@ class DraftedChat:
 
     def close(self) -> None:
         """See :class:`~voice.stages.Chat`. The verifier's connection is closed beside it."""
-        self._drafter.stop()
+        if self._drafter is not None:
+            self._drafter.stop()
         self._edge.close()
         if self._plain is not None:
             self._plain.close()
@@ -192,9 +228,9 @@ class DraftedChat:
         """Who verifies; None while nobody does. Begins to connect."""
         self._connect()
         task = self._connecting
-        if task is None or not task.done() or task.cancelled() or task.exception() or not self._matches:
+        if task is None or not task.done() or task.cancelled() or task.exception() or task.result().tongue is None:
             return None
-        return task.result().identity
+        return task.result().verifier.identity
 
     # --- the verifier --------------------------------------------------------------------------------------------------------
 
@@ -204,29 +240,29 @@ class DraftedChat:
         if (
             task is not None
             and task.done()
-            and (task.cancelled() or task.exception() or getattr(task.result(), "broken", False))
+            and (task.cancelled() or task.exception() or getattr(task.result().verifier, "broken", False))
         ):
             self._drop()
         if self._connecting is None and asyncio.get_running_loop().time() >= self._not_before_s:
             self._connecting = asyncio.create_task(self._open_verifier(), name="verifier-connect")
             self._connecting.add_done_callback(lambda done: None if done.cancelled() else done.exception())
 
-    async def _open_verifier(self) -> Verifier:
+    async def _open_verifier(self) -> Session:
         verifier = await self._model.connect()
-        found = compare(self._model.identity, verifier.identity, trusted=self._model.config.same_vocabulary)
-        self._matches = found.match == "token"
-        if not self._matches:
-            self._model.tell_once("no_drafting", found.why)
-        return verifier
+        try:
+            return await self._model.match(verifier)
+        except BaseException:
+            _part_with(verifier)
+            raise
 
-    async def _verifier(self) -> Verifier | None:
+    async def _session(self) -> Session | None:
         """A verifier that may be drafted for; None says why in the trace."""
         self._connect()
         if self._connecting is None:
             return None
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                verifier = await asyncio.shield(self._connecting)
+                session = await asyncio.shield(self._connecting)
         except TimeoutError:
             self.trace = {"why": "the verifier is not connected yet"}
             return None
@@ -235,10 +271,10 @@ class DraftedChat:
             self._not_before_s = asyncio.get_running_loop().time() + AGAIN_AFTER_S
             self._model.tell_once("verifier_failed", str(error))
             return None
-        if not self._matches:
-            self.trace = {"why": "the models do not match"}
+        if session.tongue is None:
+            self.trace = {"why": session.why}
             return None
-        return verifier
+        return session
 
     def _drop(self) -> None:
         task, self._connecting = self._connecting, None
@@ -246,25 +282,47 @@ class DraftedChat:
             return
         if not task.done():
             task.cancel()
-        elif not task.cancelled() and task.exception() is None and (closing := getattr(task.result(), "aclose", None)):
-            farewell = asyncio.get_running_loop().create_task(closing())
-            _farewells.add(farewell)
-            farewell.add_done_callback(_farewells.discard)
+        elif not task.cancelled() and task.exception() is None:
+            _part_with(task.result().verifier)
 
     # --- one reply -----------------------------------------------------------------------------------------------------------
 
-    def _terms(self, prompt: list[int], max_tokens: int, kind: str) -> Terms:
-        config, runtime = self._model.config, self._model.edge.runtime
+    def _prompt(self, tongue: Tongue, messages: Sequence[Message], max_tokens: int, prefix: str) -> list[int]:
+        """All that comes before the reply, in one model's tokens."""
+        if tongue.own:
+            tokens = self._edge.prompt_tokens(messages, max_tokens=max_tokens)
+        else:
+            reserve = max(max_tokens, self._model.edge.config.max_reply_tokens)
+            prompt, self._skipped_turns = tongue.prompts.prompt(messages, skip_turns=self._skipped_turns, reply_tokens=reserve)
+            tokens = prompt.tokens
+        return [*tokens, *tongue.prompts.words(prefix)]
+
+    def _drafter_for(
+        self, tongue: Tongue, messages: Sequence[Message], max_tokens: int, prefix: str, target_tokens: int
+    ) -> Drafter:
+        """Whoever drafts this reply. One at a time: they share the conversation's cache."""
+        model, context_tokens = self._model, self._model.edge.config.context_tokens
+        if tongue.own:
+            if not isinstance(self._drafter, EdgeDrafter):
+                self._drafter = EdgeDrafter(self._edge, context_tokens=context_tokens, sampling=model.sampling)
+            return self._drafter
+        if not isinstance(self._drafter, TextDrafter) or self._drafter.target is not tongue:
+            self._drafter = TextDrafter(EdgeDrafter(self._edge, context_tokens=context_tokens), model.own, tongue)
+        self._drafter.prompted(self._prompt(model.own, messages, max_tokens, prefix), target_tokens)
+        return self._drafter
+
+    def _terms(self, tongue: Tongue, prompt: list[int], max_tokens: int, kind: str) -> Terms:
+        config = self._model.config
         room = self._model.edge.config.context_tokens - 1 - len(prompt)
 
         def whole_words(tokens: Sequence[int]) -> int:
-            starts = [i for i, token in enumerate(tokens) if i and runtime.piece(token)[:1] in (b" ", b"\n")]
+            starts = [i for i, token in enumerate(tokens) if i and tongue.vocabulary.piece(token)[:1] in (b" ", b"\n")]
             return starts[-1] if starts else 0
 
         return Terms(
             tuple(prompt),
             min(max_tokens, room),
-            ends=self._model.ends.__contains__,
+            ends=tongue.ends.__contains__,
             whole_words=whole_words,
             sampling=self._model.sampling,
             kind=kind,
@@ -278,6 +336,7 @@ class DraftedChat:
         streamed_ms = model.controller(who).token.value_ms
         acceptance = account.acceptance
         self.trace = {
+            "kind": kind,
             "mode": "streamed" if account.plan.streams and not account.switched else "drafted",
             "verifier": who.model,
             "version": who.version,
@@ -288,6 +347,7 @@ class DraftedChat:
             "rounds": account.rounds,
             "drafted": account.drafted,
             "acceptance": None if acceptance is None else round(acceptance, 3),
+            "rejected": account.rejected,
             "wasted": max(0, account.drafted - account.accepted),
             "expected_gain": round(expected, 2),
             "gain": round(streamed_ms / account.token_ms, 2) if account.token_ms and streamed_ms else None,
@@ -301,6 +361,14 @@ class DraftedChat:
         if account.failure:
             model.tell_once("verifier_failed", account.failure)
             self._drop()
+
+
+def _part_with(verifier: Verifier) -> None:
+    """Close a verifier's connection, beside everything else."""
+    if (closing := getattr(verifier, "aclose", None)) is not None:
+        farewell = asyncio.get_running_loop().create_task(closing())
+        _farewells.add(farewell)
+        farewell.add_done_callback(_farewells.discard)
 
 
 _farewells: set["asyncio.Task[None]"] = set()

@@ -6,13 +6,14 @@ pipeline has the edge go on, at a clause.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from voice.draft.chat import DraftedChat, DraftedModel
 from voice.draft.verifier import Identity
 from voice.errors import ChatBusy, ChatError, CloudError, VerifierError
-from voice.stages import Message, Token, Usage
+from voice.stages import CloudModel, Message, Token, Usage
 
 KEPT = 4
 """Conversations kept for the next reply, with their connections."""
@@ -25,28 +26,45 @@ class DraftedCloud:
 
     Args:
         model: drafts, and knows how to reach the verifier.
+        plain: answers while nobody can be drafted for: there is no verifier, or it has another vocabulary and does not hand it
+            out. Closed with this.
     """
 
-    def __init__(self, model: DraftedModel) -> None:
+    def __init__(self, model: DraftedModel, plain: CloudModel | None = None) -> None:
         self._model = model
+        self._plain = plain
         self._idle: list[DraftedChat] = []
         self._closed = False
 
     async def reply(
-        self, messages: Sequence[Message], *, max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        kind: str = "",
     ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.stages.CloudModel`."""
-        chat = self._take()
-        try:
-            async with aclosing(chat.reply(messages, max_tokens=max_tokens, prefix=prefix)) as tokens:
+        if self._plain is not None and self._known() is None:
+            plain = self._plain.reply(messages, max_tokens=max_tokens, prefix=prefix, on_usage=on_usage)
+            async with aclosing(plain) as tokens:
                 async for token in tokens:
                     yield token
-            on_usage(Usage(tokens_in=int(chat.trace.get("prompt", 0)), tokens_out=int(chat.trace.get("tokens", 0))))
+            return
+        chat = self._take()
+        chat.trace = {}
+        try:
+            async with aclosing(chat.reply(messages, max_tokens=max_tokens, prefix=prefix, kind=kind)) as tokens:
+                async for token in tokens:
+                    yield token
         except VerifierError as error:
             raise CloudError(str(error), code="cloud_unreachable") from error
         except ChatError as error:
             raise CloudError(str(error), code="cloud_failed") from error
         finally:
+            if "drafted" in chat.trace:
+                on_usage(usage_of(chat.trace))
             self._give_back(chat)
 
     @property
@@ -54,7 +72,7 @@ class DraftedCloud:
         """See :class:`~voice.stages.CloudModel`; None, too, while there is no connection. Asking begins to connect."""
         who = self._known()
         if who is None:
-            return None
+            return None if self._plain is None else self._plain.forecast_ms
         controller = self._model.controller(who)
         conditions = controller.conditions("")
         token_ms = controller.token.value_ms or 50.0
@@ -65,16 +83,19 @@ class DraftedCloud:
     def round_trip_ms(self) -> float | None:
         """See :class:`~voice.stages.CloudModel`."""
         who = self._known()
-        return None if who is None else self._model.controller(who).rtt.value_ms
+        if who is None:
+            return None if self._plain is None else self._plain.round_trip_ms
+        return self._model.controller(who).rtt.value_ms
 
     @property
     def why_not(self) -> str:
-        """See :class:`~voice.stages.CloudModel`: there is nothing that the settings forbid."""
-        return ""
+        """See :class:`~voice.stages.CloudModel`: there is nothing that the settings forbid a verifier."""
+        return self._plain.why_not if self._plain is not None and self._known() is None else ""
 
     async def warm(self) -> None:
         """See :class:`~voice.stages.CloudModel`. Asking who is there begins to connect."""
-        self._known()
+        if self._known() is None and self._plain is not None:
+            await self._plain.warm()
 
     async def aclose(self) -> None:
         """See :class:`~voice.stages.CloudModel`. Keeps what was learnt about acceptance."""
@@ -82,6 +103,9 @@ class DraftedCloud:
             self._closed = True
             while self._idle:
                 await self._idle.pop().aclose()
+            self._model.close()
+            if self._plain is not None:
+                await self._plain.aclose()
             await asyncio.to_thread(self._model.health.save)
 
     def _known(self) -> Identity | None:
@@ -108,3 +132,14 @@ class DraftedCloud:
             chat.close()
         else:
             self._idle.append(chat)
+
+
+def usage_of(trace: Mapping[str, Any]) -> Usage:
+    """What a drafted reply took (pure): rejected draft tokens were computed, and are billed, like those that stand."""
+    told, by_edge = int(trace["tokens"]), int(trace["by_edge"])
+    return Usage(
+        tokens_in=int(trace["prompt"]),
+        tokens_out=told - by_edge + int(trace["rejected"]),
+        tokens_drafted=int(trace["drafted"]),
+        draft=trace,
+    )

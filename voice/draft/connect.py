@@ -2,7 +2,9 @@
 
 import os
 
-from voice.config import DraftConfig
+import msgspec
+
+from voice.config import CloudConfig, Config, DraftConfig
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.chat import Connect, DraftedModel, Notify
 from voice.draft.health import Health, default_path
@@ -33,6 +35,18 @@ def connector(config: DraftConfig) -> Connect:
         return await RemoteVerifier.connect(config.url, token=key)
 
     return connect
+
+
+def plain(config: Config) -> CloudConfig | None:
+    """The endpoint that answers where nothing can be drafted: the cloud of the settings, or an inference server's own."""
+    draft = config.draft
+    if config.cloud.enabled:
+        return config.cloud
+    if draft.engine == "voice" or not draft.model:
+        return None
+    return msgspec.structs.replace(
+        config.cloud, enabled=True, base_url=f"{draft.url.rstrip('/')}/v1", model=draft.model, api_key_env=draft.token_env
+    )
 
 
 def drafted_model(

@@ -14,8 +14,10 @@ from voice.draft.verifier import Identity
 from voice.draft.vocabulary import fingerprint, template_fingerprint
 from voice.errors import ChatError
 from voice.llm.edge import EdgeChat, EdgeModel
+from voice.llm.prompts import Prompts
 from voice.llm.sequence import Choice, Job
 from voice.llm.stream import TokenStream
+from voice.llm.vocabulary import Vocabulary
 from voice.stages import Token
 
 AHEAD_TOKENS = 4
@@ -26,15 +28,21 @@ SUPPORT = 8
 
 def identity_of(model: EdgeModel, *, version: str = "", max_draft: int = 16) -> Identity:
     """Who a GGUF model is. Reads the whole vocabulary: a tenth of a second."""
-    runtime = model.runtime
+    vocabulary, template = fingerprints(model.runtime, model.prompts)
     return Identity(
         model=model.path.name,
         version=version,
-        vocabulary=fingerprint(runtime.spellings(), sorted(runtime.ending_tokens())),
-        template=template_fingerprint(model.sample_prompts()),
-        vocabulary_size=runtime.vocabulary,
+        vocabulary=vocabulary,
+        template=template,
+        vocabulary_size=model.runtime.vocabulary,
         max_draft=max_draft,
     )
+
+
+def fingerprints(vocabulary: Vocabulary, prompts: Prompts) -> tuple[str, str]:
+    """Of the tokens and of the chat template."""
+    ends = sorted(vocabulary.ending_tokens())
+    return fingerprint(vocabulary.spellings(), ends), template_fingerprint(prompts.samples())
 
 
 class EdgeDrafter:

@@ -59,6 +59,26 @@ async def post(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> A
         raise VerifierError(f"{http.base_url} does not answer with JSON") from error
 
 
+async def download(http: httpx.AsyncClient, path: str, *, most_bytes: int) -> bytes:
+    """A file.
+
+    Raises:
+        VerifierError: there is none, or it is larger.
+    """
+    found = bytearray()
+    try:
+        async with http.stream("GET", path) as response:
+            if response.status_code >= 400:
+                _check(http, response.status_code, (await response.aread()).decode("utf-8", "replace"))
+            async for piece in response.aiter_bytes():
+                found += piece
+                if len(found) > most_bytes:
+                    raise VerifierError(f"{http.base_url}{path} sends more than {most_bytes:,} bytes")
+    except httpx.HTTPError as error:
+        raise _unreachable(http, error) from error
+    return bytes(found)
+
+
 async def events(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
     """The JSON objects of a server-sent stream, up to ``[DONE]`` or its end.
 

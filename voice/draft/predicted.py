@@ -11,7 +11,7 @@ from typing import Any
 
 from voice.draft import http
 from voice.errors import BadVerdict, VerifierError
-from voice.stages import Message, Token
+from voice.stages import Message, Token, Usage
 
 
 @dataclass(slots=True)
@@ -27,6 +27,10 @@ class PredictedUsage:
     def billed_output(self) -> int:
         """Output tokens on the bill. The service's own figure includes the rejected ones."""
         return max(self.output, self.accepted + self.rejected)
+
+    def usage(self) -> Usage:
+        """The same as any cloud's, for the price table."""
+        return Usage(tokens_in=self.input, tokens_out=self.billed_output, tokens_drafted=self.accepted + self.rejected)
 
 
 class PredictedOutputs:

@@ -15,12 +15,16 @@ from collections.abc import AsyncGenerator, Sequence
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
-from voice.draft import wire
+from voice.draft import http, wire
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
 from voice.errors import BadVerdict, VerifierError
+from voice.llm.header import MAX_BYTES
 
+TOKENIZER_WITHIN_S = 10.0
 CONNECT_WITHIN_S = 3.0
+STUCK_S = 1.0
+"""Whatever was stopped should have ended by then: its end takes a round trip."""
 _MAX_ANSWER_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
@@ -47,8 +51,11 @@ class _Waiting:
 class RemoteVerifier:
     """A connection to ``voice verifier``; open it with :meth:`connect`."""
 
-    def __init__(self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0) -> None:
+    def __init__(
+        self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0, url: str = "", token: str = ""
+    ) -> None:
         self._connection = connection
+        self._address = (url, token)
         self.identity = Identity(
             model=hello.model,
             version=hello.version,
@@ -64,6 +71,7 @@ class RemoteVerifier:
         self._ids = self._streaming = 0
         self._sent: list[int] = []
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()
+        self._stopped: dict[int, float] = {}
         self._broken: VerifierError | None = None
         self._reader = asyncio.create_task(self._read(), name="verifier-answers")
 
@@ -97,12 +105,14 @@ class RemoteVerifier:
             raise VerifierError(f"the verifier at {url} refuses (HTTP {status}); {cure}") from error
         except (OSError, InvalidURI, InvalidHandshake, WebSocketException) as error:
             raise VerifierError(f"no verifier at {url} ({error}); start one with: voice verifier") from error
-        return cls(connection, hello, rtt_ms=rtt_s * 1e3)
+        return cls(connection, hello, rtt_ms=rtt_s * 1e3, url=url, token=token)
 
     @property
     def broken(self) -> bool:
-        """Whether the connection is of no use any more."""
-        return self._broken is not None
+        """Whether the connection is of no use any more: it is gone, or so slow that not even what was stopped has ended."""
+        now_s = asyncio.get_running_loop().time()
+        stuck = any(now_s - stopped_s > STUCK_S for number, stopped_s in self._stopped.items() if number in self._waiting)
+        return stuck or self._broken is not None
 
     async def verify(self, block: Block) -> Verdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
@@ -157,6 +167,12 @@ class RemoteVerifier:
         if self._streaming in self._waiting:
             await self._send(wire.Offer(self._streaming, place, list(draft)))
 
+    async def tokenizer(self) -> bytes:
+        """See :class:`~voice.draft.verifier.Telling`."""
+        url, token = self._address
+        async with http.client(url.replace("ws", "http", 1), token, within_s=TOKENIZER_WITHIN_S) as asking:
+            return await http.download(asking, "/vocabulary", most_bytes=MAX_BYTES)
+
     async def aclose(self) -> None:
         """End the session. May be called again."""
         self._break(VerifierError("the connection to the verifier was closed"))
@@ -194,6 +210,7 @@ class RemoteVerifier:
     async def _stop(self, number: int) -> None:
         """Say that nobody waits. The answer, if it comes, is dropped."""
         if number in self._waiting and self._broken is None:
+            self._stopped[number] = asyncio.get_running_loop().time()
             with contextlib.suppress(VerifierError):
                 await self._send(wire.Stop(number))
 
@@ -231,6 +248,7 @@ class RemoteVerifier:
             return
         verdict = self._verdict(waiting, answer) if isinstance(answer, wire.Judged) else None
         del self._waiting[answer.id]
+        self._stopped.pop(answer.id, None)
         if isinstance(answer, wire.Failed):
             waiting.fail(VerifierError(f"the verifier: {answer.message} ({answer.code})"))
         elif isinstance(answer, wire.Done):

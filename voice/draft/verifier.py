@@ -120,6 +120,14 @@ class Offering(Verifier, Protocol):
         ...
 
 
+class Telling(Verifier, Protocol):
+    """A verifier whose tokenizer can be had."""
+
+    async def tokenizer(self) -> bytes:
+        """A GGUF of the model, without its tensors. Raises :class:`~voice.errors.VerifierError`."""
+        ...
+
+
 def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Callable[[int], bool]) -> Verdict:
     """The verdict, if it can be an answer to the block.
 

@@ -1,7 +1,8 @@
 """Whether two models may draft for one another (pure).
 
-Token numbers travel, so both must mean the same by each of them, end replies with the same ones, and be spoken to in the same
-template. All of that is hashed on both sides and compared when the connection is opened.
+Token numbers travel. Where both mean the same by each of them, end replies with the same ones and are spoken to in the same
+template, the edge's tokens are the draft; all of that is hashed on both sides and compared when the connection is opened.
+Otherwise the edge's *text* is the draft (:mod:`voice.draft.text`), as far as the verifier's tokenizer can be had here.
 """
 
 import hashlib
@@ -12,8 +13,8 @@ from typing import Literal
 
 from voice.draft.verifier import Identity
 
-Match = Literal["token", "plain"]
-"""Draft token by token, or let the verifier's model answer alone."""
+Match = Literal["token", "text", "plain"]
+"""Draft in tokens, draft in text, or draft nothing."""
 
 
 def fingerprint(pieces: Iterable[bytes], special: Sequence[int]) -> str:
@@ -42,7 +43,7 @@ class Compatibility:
     why: str
 
 
-def compare(edge: Identity, target: Identity, *, trusted: bool = False) -> Compatibility:
+def compare(edge: Identity, target: Identity, *, trusted: bool = False, tokenizer: bool = False) -> Compatibility:
     """What an edge model and a verifier can do together.
 
     Args:
@@ -50,18 +51,18 @@ def compare(edge: Identity, target: Identity, *, trusted: bool = False) -> Compa
         target: the model that verifies.
         trusted: somebody vouches for a verifier that tells nothing of its vocabulary (an HTTP engine): only what it does
             tell is compared.
+        tokenizer: whether the verifier's tokenizer can be had here.
     """
     if edge.vocabulary_size and target.vocabulary_size and edge.vocabulary_size != target.vocabulary_size:
-        return Compatibility(
-            "plain", f"{target.model} has {target.vocabulary_size} tokens, the edge model {edge.vocabulary_size}: no drafting"
-        )
-    if target.vocabulary:
-        if target.vocabulary != edge.vocabulary:
-            return Compatibility("plain", f"{target.model} has another vocabulary than the edge model: no drafting")
-    elif not trusted:
-        return Compatibility(
-            "plain", f"{target.model} does not tell its vocabulary: no drafting unless the settings vouch for it"
-        )
-    if target.template and target.template != edge.template:
-        return Compatibility("plain", f"{target.model} is spoken to in another chat template than the edge model: no drafting")
-    return Compatibility("token", "the same vocabulary, special tokens and chat template")
+        why = f"{target.model} has {target.vocabulary_size} tokens, the edge model {edge.vocabulary_size}"
+    elif target.vocabulary and target.vocabulary != edge.vocabulary:
+        why = f"{target.model} has another vocabulary than the edge model"
+    elif not target.vocabulary and not trusted:
+        why = f"{target.model} does not tell its vocabulary"
+    elif target.template and target.template != edge.template:
+        why = f"{target.model} is spoken to in another chat template than the edge model"
+    else:
+        return Compatibility("token", "the same vocabulary, special tokens and chat template")
+    if tokenizer:
+        return Compatibility("text", f"{why}: drafts are matched as text")
+    return Compatibility("plain", f"{why}, and its tokenizer is not here: no drafting")

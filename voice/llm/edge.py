@@ -6,7 +6,6 @@ partial transcript that turned out otherwise need no bookkeeping here: the next 
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -15,15 +14,13 @@ from voice.config import LlmConfig
 from voice.cpu import cores
 from voice.errors import ChatError
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
-from voice.llm.history import first_kept, normalize, turns_of
 from voice.llm.llamacpp import Runtime, Sampler
+from voice.llm.prompts import Prompts
 from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
 from voice.llm.stream import Result, TokenStream
-from voice.llm.template import CHATML, ChatTemplate, Prompt, PromptBuilder
+from voice.llm.template import Prompt
 from voice.llm.text import TextStream
 from voice.stages import Message, Token
-
-log = logging.getLogger(__name__)
 
 READ_AHEAD_TOKENS = 2
 """A reply whose reader is this far behind pauses: what waits to be said must not take the processor from what is awaited."""
@@ -73,31 +70,8 @@ class EdgeModel:
         return self._engine.idle
 
     def prompt(self, messages: Sequence[Message], *, skip_turns: int, reply_tokens: int) -> tuple[Prompt, int]:
-        """The conversation in tokens, with room for a reply; and how many of its oldest turns were left out.
-
-        Raises:
-            ChatError: the template refuses the roles, or there is nothing from the user.
-        """
-        spoken = normalize(messages, self.config.system_prompt)
-        system = spoken[: spoken[0].role == "system"] if spoken else ()
-        turns = turns_of(spoken[len(system) :])
-        if not turns or turns[-1][-1].role != "user":
-            raise ChatError("the conversation must end with something that the user said")
-        room = self.config.context_tokens - min(reply_tokens, self.config.context_tokens // 2)
-        fixed = len(self._builder.build((*system, turns[-1][-1])).tokens)
-        costs = [sum(len(self._builder.text(message.text)) + self._overhead for message in turn) for turn in turns]
-        skip = first_kept(costs, room=room - fixed + costs[-1], after=skip_turns)
-        while True:
-            prompt = self._builder.build((*system, *(message for turn in turns[skip:] for message in turn)))
-            if len(prompt.tokens) <= room or skip == len(turns) - 1:
-                break
-            skip += 1
-        for message in (*system, turns[-1][-1]):
-            if self._builder.is_cut(message.text):
-                log.warning(
-                    "a %s message of %d characters is too long; its middle is left out", message.role, len(message.text)
-                )
-        return prompt, skip
+        """See :meth:`voice.llm.prompts.Prompts.prompt`."""
+        return self.prompts.prompt(messages, skip_turns=skip_turns, reply_tokens=reply_tokens)
 
     # --- for those who deal in tokens ----------------------------------------------------------------------------------------
 
@@ -105,15 +79,6 @@ class EdgeModel:
     def runtime(self) -> Runtime:
         """Its text methods, which are thread-safe. What computes belongs to the engine's thread."""
         return self._runtime
-
-    def sample_prompts(self) -> list[list[int]]:
-        """What the chat template makes of a few conversations: two models that agree on them are spoken to alike."""
-        dialogues = [_dialogue(1), _dialogue(3), _dialogue(1)[1:]]
-        return [self._builder.build(dialogue).tokens for dialogue in dialogues]
-
-    def words(self, text: str) -> Sequence[int]:
-        """The tokens of the beginning of an answer; the middle of a long one is left out."""
-        return self._builder.text(text) if text else ()
 
     # --- on the engine's thread, before anything else ------------------------------------------------------------------------
 
@@ -140,38 +105,8 @@ class EdgeModel:
 
     def _prepare(self, runtime: Runtime) -> list[int]:
         self._runtime = runtime
-        bos = runtime.special_text("bos")
-        source = runtime.metadata("tokenizer.chat_template")
-        try:
-            template = ChatTemplate(source or CHATML, bos=bos, eos=runtime.special_text("eos"))
-        except ChatError as error:
-            log.warning("%s; ChatML is used instead", error)
-            template = ChatTemplate(CHATML)
-        self.markers = template.markers
-
-        def tokenize(text: str, special: bool) -> list[int]:
-            return runtime.tokenize(text, special=special)
-
-        first = tokenize(bos, True)[0] if runtime.adds_bos and bos else None
-        probe = PromptBuilder(template, tokenize, bos=first)
-        few, many = (len(probe.build(_dialogue(count)).tokens) for count in (1, 3))
-        self._overhead = max(0, (many - few) // 2)
-        prompt_tokens = self.config.context_tokens // 2
-        self._builder = PromptBuilder(template, tokenize, bos=first, text_limit=max(8, (prompt_tokens - few) // 2))
-        return self._system_tokens()
-
-    def _system_tokens(self) -> list[int]:
-        """What every conversation begins with: all before the first text of the user."""
-        message = Message("system", self.config.system_prompt.strip())
-        if not message.text:
-            return []
-        if self._builder.is_cut(message.text):
-            raise ChatError(
-                f"the system prompt is too long for a context of {self.config.context_tokens} tokens; "
-                "shorten llm.system_prompt or raise llm.context_tokens"
-            )
-        texts = [self._builder.build((message, Message("user", text))) for text in ("x", "y")]
-        return texts[0].tokens[: texts[0].user_end - len(self._builder.text("x"))]
+        self.prompts = Prompts(runtime, self.config)
+        return self.prompts.beginning()
 
 
 class EdgeChat:
@@ -193,7 +128,7 @@ class EdgeChat:
         A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
         prompt = self._prompt(messages, max_tokens)
-        tokens = [*prompt.tokens, *self._model.words(prefix)] if prefix else prompt.tokens
+        tokens = [*prompt.tokens, *self._model.prompts.words(prefix)] if prefix else prompt.tokens
         max_tokens = min(max_tokens, self._model.config.context_tokens - len(tokens))
         if max_tokens < 1:
             return
@@ -203,7 +138,7 @@ class EdgeChat:
             self._score = (prompt.said, score.future)
         outcome = _Reply(stream, score)
         probe = Probe(prompt.user_end, prompt.closing)
-        job = Job(Kind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.markers))
+        job = Job(Kind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.prompts.markers))
         self._submit(job)
         try:
             while (token := await stream.get()) is not None:
@@ -340,8 +275,3 @@ class _Single:
             self._result.set(None)
         else:
             self._result.fail(error)
-
-
-def _dialogue(turns: int) -> list[Message]:
-    """A conversation of one-letter messages that ends with the user's."""
-    return [Message("system", "x"), *(Message("assistant" if i % 2 else "user", "x") for i in range(turns))]

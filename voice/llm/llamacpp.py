@@ -3,12 +3,11 @@
 Strategy: the ``llama_*`` functions of llama-cpp-python are used and its ``Llama`` class is not: that class has one sequence, no
 way to stop, and copies all logits. Here a step is one ``llama_decode`` over a batch that mixes sequences; its arrays are
 NumPy's own memory, so filling them costs no call per token. Decoding releases the GIL and a context is not thread-safe: nothing
-here may be called by two threads at the same time, save :meth:`Runtime.abort` and :meth:`Runtime.tokenize`.
+here may be called by two threads at the same time, save :meth:`Runtime.abort` and the text methods of
+:class:`~voice.llm.vocabulary.Vocabulary`.
 """
 
 import ctypes
-import logging
-import threading
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -19,20 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice.errors import ChatError
-
-log = logging.getLogger(__name__)
-
-_ERROR_LEVEL = 3
-_recent_errors: list[str] = []
-
-
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
-def _on_log(level: int, text: bytes, _: object) -> None:
-    if level == _ERROR_LEVEL:
-        line = text.decode(errors="replace").strip()
-        del _recent_errors[:-7]
-        _recent_errors.append(line)
-        log.debug("llama.cpp: %s", line)
+from voice.llm.vocabulary import Vocabulary, last_error
 
 
 class Decoded(IntEnum):
@@ -44,7 +30,7 @@ class Decoded(IntEnum):
     FAILED = -1
 
 
-class Runtime:
+class Runtime(Vocabulary):
     """A loaded model and its context.
 
     Args:
@@ -62,16 +48,8 @@ class Runtime:
     def __init__(
         self, path: Path, *, context_tokens: int, sequences: int, batch_tokens: int, threads: int, gpu_layers: int = 0
     ) -> None:
-        _check_gguf(path)
-        self._model: Any = None
-        self._text_lock = threading.Lock()  # the vocabulary must not go while another thread reads it
         self._context: Any = None
-        self._endings: frozenset[int] | None = None
-        _recent_errors.clear()
-        llama_cpp.llama_log_set(_on_log, None)
-        llama_cpp.llama_backend_init()
-        self._model = _load(path, gpu_layers)
-        self._vocab = llama_cpp.llama_model_get_vocab(self._model)
+        super().__init__(path, gpu_layers=gpu_layers)
         try:
             params = llama_cpp.llama_context_default_params()
             params.n_ctx = context_tokens * sequences
@@ -89,7 +67,6 @@ class Runtime:
             self.close()
             raise
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self.vocabulary = int(llama_cpp.llama_vocab_n_tokens(self._vocab))
         self.batch = Batch(batch_tokens)
         # llama.cpp asks the callback after every tensor operation. A Python function would need the GIL a thousand times a
         # step; libc's strlen needs none, and the length of a one-byte flag is the answer: 0 goes on, 1 stops.
@@ -103,86 +80,17 @@ class Runtime:
         context = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
             raise ChatError(
-                f"no context of {params.n_ctx} tokens for {path.name}: {_last_error('out of memory?')}; "
+                f"no context of {params.n_ctx} tokens for {path.name}: {last_error('out of memory?')}; "
                 "lower llm.context_tokens or llm.conversations"
             )
         return context
 
     def close(self) -> None:
         """Free everything. May be called again."""
-        with self._text_lock:
-            context, model, self._context, self._model = self._context, self._model, None, None
+        context, self._context = self._context, None
         if context:
             llama_cpp.llama_free(context)
-        if model:
-            llama_cpp.llama_model_free(model)
-
-    # --- text ----------------------------------------------------------------------------------------------------------------
-
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """The tokens of ``text``. Control tokens spelled in it are recognised only if ``special``. Thread-safe."""
-        data = text.encode("utf-8", errors="replace")
-        capacity = len(data) + 8
-        tokens = (llama_cpp.llama_token * capacity)()
-        with self._text_lock:
-            if not self._model:
-                raise ChatError("the language model is closed")
-            count = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, special)
-        if count < 0:
-            raise ChatError(f"the model's tokenizer cannot take a text of {len(data)} bytes")
-        return list(tokens[:count])
-
-    def piece(self, token: int) -> bytes:
-        """The bytes that a token stands for; a control token stands for none. Thread-safe."""
-        size = 64
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            with self._text_lock:
-                if not self._model:
-                    raise ChatError("the language model is closed")
-                count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
-            if count >= 0:
-                return buffer.raw[:count]
-            size = -count
-
-    def ends_reply(self, token: int) -> bool:
-        """Whether a reply stops before this token: end of generation, or any other control token."""
-        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token) or llama_cpp.llama_vocab_is_control(self._vocab, token))
-
-    def spellings(self) -> list[bytes]:
-        """Every token as the vocabulary spells it, in order: control tokens too. Thread-safe."""
-        with self._text_lock:
-            if not self._model:
-                raise ChatError("the language model is closed")
-            return [bytes(llama_cpp.llama_vocab_get_text(self._vocab, token) or b"") for token in range(self.vocabulary)]
-
-    def ending_tokens(self) -> frozenset[int]:
-        """The tokens before which a reply stops. Thread-safe."""
-        with self._text_lock:
-            if not self._model:
-                raise ChatError("the language model is closed")
-            if self._endings is None:
-                self._endings = frozenset(token for token in range(self.vocabulary) if self.ends_reply(token))
-            return self._endings
-
-    def metadata(self, key: str) -> str | None:
-        """A text value of the GGUF's header."""
-        size = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), ctypes.create_string_buffer(1), 1)
-        if size < 0:
-            return None
-        buffer = ctypes.create_string_buffer(size + 1)
-        llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, size + 1)
-        return buffer.value.decode("utf-8", errors="replace")
-
-    def special_text(self, which: str) -> str:
-        """The spelling of the ``bos`` or ``eos`` token; empty where the model has none."""
-        token = {"bos": llama_cpp.llama_vocab_bos, "eos": llama_cpp.llama_vocab_eos}[which](self._vocab)
-        return "" if token < 0 else str(llama_cpp.llama_vocab_get_text(self._vocab, token).decode("utf-8", errors="replace"))
-
-    @property
-    def adds_bos(self) -> bool:
-        """Whether a prompt of this model begins with its beginning-of-sequence token."""
-        return bool(llama_cpp.llama_vocab_get_add_bos(self._vocab))
+        super().close()
 
     # --- computing -----------------------------------------------------------------------------------------------------------
 
@@ -312,30 +220,3 @@ def logprob(logits: npt.NDArray[np.float32], token: int) -> float:
     """The natural-log probability of ``token`` under ``logits``."""
     top = float(logits.max())
     return float(logits[token]) - top - float(np.log(np.exp(logits - top).sum()))
-
-
-def _check_gguf(path: Path) -> None:
-    cure = "run `voice models fetch`, or set llm.model to a GGUF file"
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ChatError(f"cannot read the language model {path}: {error.strerror}; {cure}") from error
-    if magic != b"GGUF":
-        raise ChatError(f"{path} is not a GGUF file; {cure}")
-
-
-def _load(path: Path, gpu_layers: int) -> Any:
-    params = llama_cpp.llama_model_default_params()
-    params.n_gpu_layers = gpu_layers
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-    if not model:
-        raise ChatError(
-            f"llama.cpp cannot load {path.name}: {_last_error('unknown architecture or damaged file')}; "
-            "check it with `voice models verify`, or choose another file in llm.model"
-        )
-    return model
-
-
-def _last_error(otherwise: str) -> str:
-    return _recent_errors[0] if _recent_errors else otherwise

@@ -72,6 +72,11 @@ class Decision:
     gate_ms: float
     encoder_ms: float
 
+    @property
+    def task(self) -> str:
+        """The likeliest kind of task; empty where nothing was asked of the encoder."""
+        return "" if self.heads is None else str(self.heads.task)
+
     def brief(self) -> dict[str, object]:
         """The decision for a turn's line in the log: kinds of private matter, never what was said."""
         return {
@@ -80,7 +85,7 @@ class Decision:
             "reasons": list(self.choice.reasons),
             "pull": None if self.choice.pull is None else round(self.choice.pull, 3),
             "private": sorted({str(found.kind) for found in self.verdict.findings}),
-            "task": None if self.heads is None else str(self.heads.task),
+            "task": self.task or None,
             "ms": round(self.took_ms, 2),
         }
 

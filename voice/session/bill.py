@@ -1,6 +1,7 @@
 """What a turn cost, as the ledger's entry (pure)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -21,7 +22,7 @@ def bill(
     reply_tokens = 0 if attempt is None else estimated_tokens(len(attempt.reply))
     read_tokens = estimated_tokens(sum(len(message.text) for message in history) + len(turn.said))
     usage, counted = used(account)
-    made = account.edge_tokens + turn.preparation.wasted_tokens
+    made = account.edge_tokens + usage.tokens_drafted + turn.preparation.wasted_tokens
     return Entry(
         session=session,
         turn=turn.number,
@@ -77,4 +78,5 @@ def used(account: Account) -> tuple[Usage, bool]:
         return known, True
     share = 1 - account.counted / asked
     tokens_in = known.tokens_in + round(share * estimated_tokens(account.chars_sent))
-    return Usage(tokens_in, max(known.tokens_out, account.cloud_tokens), known.tokens_cached), False
+    tokens_out = max(known.tokens_out, account.cloud_tokens)
+    return replace(known, tokens_in=tokens_in, tokens_out=tokens_out), False

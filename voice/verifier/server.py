@@ -19,6 +19,7 @@ from typing import Self
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as _serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
@@ -126,6 +127,8 @@ class VerifierServer:
             }
             if path == "/health":
                 return connection.respond(HTTPStatus.OK, json.dumps(state) + "\n")
+            if path == "/vocabulary":
+                return self._vocabulary(connection, request)
             return connection.respond(HTTPStatus.NOT_FOUND, "This is voice verifier. There is /health, and a WebSocket.\n")
         refusal = check_client(ServerConfig(token=self._config.token), request.headers, query_of(request.path))
         if refusal is not None:
@@ -133,6 +136,15 @@ class VerifierServer:
         if not self._target.free:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "All of the verifier's sessions are taken.\n")
         return None
+
+    def _vocabulary(self, connection: ServerConnection, request: Request) -> Response:
+        """The model's tokenizer and chat template: a GGUF without its tensors."""
+        refusal = check_client(ServerConfig(token=self._config.token), request.headers, query_of(request.path))
+        if refusal is not None:
+            return connection.respond(HTTPStatus(refusal.status), refusal.why + "\n")
+        body = self._target.header
+        headers = Headers({"Content-Type": "application/octet-stream", "Content-Length": str(len(body)), "Connection": "close"})
+        return Response(200, "OK", headers, body)
 
     async def _handle(self, connection: ServerConnection) -> None:
         try:

@@ -20,6 +20,7 @@ from voice.draft.verifier import Block, Chosen, Identity, Verdict
 from voice.errors import ChatError, VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.engine import PADDING_TOKENS
+from voice.llm.header import header_of
 from voice.llm.llamacpp import logprob
 from voice.llm.sequence import Choice, Job
 from voice.llm.stream import Result, TokenStream
@@ -58,6 +59,7 @@ class Target:
             with self._model.path.open("rb") as file:
                 version = hashlib.file_digest(file, "sha256").hexdigest()[:16]
             self.identity = identity_of(self._model, version=version, max_draft=MAX_DRAFT)
+            self.header = header_of(self._model.path)
         except BaseException:
             self._model.close()
             raise
