@@ -37,7 +37,7 @@ def mic(
     speaker: Annotated[str | None, typer.Option("--out", metavar="NAME", help="Loudspeaker: the same.")] = None,
     mode: Annotated[Mode, typer.Option(help="open: always; push: Space switches; wake: after the wake word.")] = Mode.open,
     wake_word: Annotated[str, typer.Option(help="okay_nabu, hey_jarvis, hey_mycroft or alexa.")] = "okay_nabu",
-    latency: Annotated[str, typer.Option(help="Of the sound card: low, high, or milliseconds.")] = "low",
+    latency: Annotated[str, typer.Option(help="Asked of the sound card: milliseconds, or low or high.")] = "20",
     echo: Annotated[bool, typer.Option("--echo-cancellation/--no-echo-cancellation", help="Off for headphones.")] = True,
     list_devices: Annotated[bool, typer.Option("--list", help="List the devices and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --list: one JSON array.")] = False,

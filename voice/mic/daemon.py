@@ -105,8 +105,10 @@ class Daemon:
         """Why the devices must be opened anew; empty when they need not."""
         if self._device_went:
             return "a sound device was taken away"
-        if not sound.alive(asyncio.get_running_loop().time(), SILENT_S):
-            return f"the sound device went away ({self.status.microphone or 'microphone'})"
+        if sound.ended:
+            return "a sound device stopped"
+        if (silent_s := asyncio.get_running_loop().time() - sound.heard_at_s) > SILENT_S:
+            return f"the microphone {self.status.microphone!r} has given nothing for {silent_s:.1f} s"
         return ""
 
     def _on_device_gone(self) -> None:
@@ -144,10 +146,12 @@ class Daemon:
             async with asyncio.timeout(OPEN_WITHIN_S):
                 self._sound = await asyncio.shield(opening)
         except TimeoutError:
-            opening.add_done_callback(_close_late)
             raise DeviceError(
                 f"the sound devices did not open within {OPEN_WITHIN_S:g} s; is the sound server alive?"
             ) from None
+        finally:
+            if self._sound is None:
+                opening.add_done_callback(_close_late)
         status = self.status
         status.microphone, status.loudspeaker = self._sound.microphone.name, self._sound.loudspeaker.name
         status.latency_ms, status.sound_trouble = self._sound.latency_ms, ""

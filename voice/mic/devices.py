@@ -1,10 +1,12 @@
 """Which devices there are, and which one is meant."""
 
+import ctypes
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -51,8 +53,21 @@ def portaudio() -> ModuleType:
         raise DeviceError(f"the PortAudio library was not found ({error}); {GET_PORTAUDIO}") from error
     except ImportError as error:
         raise DeviceError(f"the Python package sounddevice cannot be imported ({error}); run scripts/setup.py again") from error
+    _hush_alsa()
     module: ModuleType = sounddevice
     return module
+
+
+_AlsaErrorHandler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+_say_nothing = _AlsaErrorHandler(lambda *_: None)
+"""ALSA keeps only its address, so it must live as long as the process."""
+
+
+def _hush_alsa() -> None:
+    """ALSA prints every underrun on standard error, across the view; the daemon counts them."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_say_nothing)
 
 
 def rescan(library: ModuleType) -> None:
