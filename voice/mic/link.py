@@ -64,11 +64,11 @@ class Link:
         Raises:
             ConfigError: the address is none.
         """
-        wait_s = FIRST_WAIT_S
+        wait_s, told = FIRST_WAIT_S, ""
         while True:
             try:
                 async with VoiceClient(self._url, rate_hz=SAMPLE_RATE_HZ, token=self._token, trace=True) as client:
-                    wait_s = FIRST_WAIT_S
+                    wait_s, told = FIRST_WAIT_S, ""
                     self._begin(client)
                     await self._converse(client)
                     self._status.link_trouble = "the server ended the conversation"
@@ -76,7 +76,9 @@ class Link:
                 self._status.link_trouble = str(error)
             finally:
                 self._end()
-            _log.warning("%s; connecting again in %g s", self._status.link_trouble, wait_s)
+            if self._status.link_trouble != told:
+                told = self._status.link_trouble
+                _log.warning("%s; connecting again until it is back", told)
             await asyncio.sleep(wait_s)
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
