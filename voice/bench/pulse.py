@@ -104,6 +104,8 @@ class PulseServer:
             time.sleep(0.05)
         for sink in _SINKS:
             self.plug(sink)
+        self._pactl("set-default-sink", "speaker")
+        self._pactl("set-default-source", "room.monitor")
         with quiet():
             rescan(portaudio())  # it has looked for devices before, elsewhere
         return self
