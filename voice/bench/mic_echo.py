@@ -42,7 +42,7 @@ _LOG_LONGEST = 100
 
 @dataclass(slots=True)
 class Talk:
-    """What the server says through the daemon, one reply at a time."""
+    """What the server says through the daemon, one asked reply at a time."""
 
     daemon: Daemon
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -51,12 +51,20 @@ class Talk:
     holds: int = 0
     believed: list[str] = field(default_factory=list)
     _asked: str = ""
+    _turn: int | None = None
+    _newest: int = 0
+    _before: int = 0
     _first: int = 0
 
     def take(self, message: m.AnyServerMessage | ReceivedAudio) -> None:
-        """Note what matters of a message."""
+        """Note what matters of a message; what comes of an earlier turn does not."""
+        number = getattr(message, "turn", None)
+        turn = number if isinstance(number, int) else 0
+        self._newest = max(self._newest, turn)
         match message:
-            case m.ReplyEndedMessage(reason=reason):
+            case m.TranscriptMessage(role="agent") if self._turn is None and turn > self._before:
+                self._turn, self._first = turn, self.daemon.player.played
+            case m.ReplyEndedMessage(reason=reason) if turn > self._before and self._turn in {None, turn}:
                 self.reason, self.ended_s = reason, asyncio.get_running_loop().time()
                 self.ended.set()
             case m.Pause():
@@ -67,38 +75,31 @@ class Talk:
                 pass
 
     async def ask(self, text: str) -> None:
-        """Ask, and wait for the first of the reply to be played; whatever was said before is over.
+        """Ask, and wait for the first of the reply to be played.
 
         Raises:
             DeviceError: no reply comes.
         """
-        self._asked = text
-        player = self.daemon.player
-        await self.daemon.link.ask(text)
-        player.clear()
+        self._asked, self._before, self._turn = text, self._newest, None
         self.ended.clear()
-        self._first = player.played
+        await self.daemon.link.ask(text)
         with suppress(TimeoutError):
             async with asyncio.timeout(REPLY_WITHIN_S):
-                while self.played_s <= 0:
-                    await asyncio.sleep(0.01)
-                    if self.ended.is_set() and not player.waiting_s and self.reason != "completed":
-                        self.ended.clear()  # the end of the reply that this turn put an end to
+                await until(lambda: self.played_s > 0)
                 return
         raise DeviceError("the assistant did not answer; see whether voice ask works")
 
     @property
     def played_s(self) -> float:
         """How much of the reply has been played."""
-        return (self.daemon.player.played - self._first) / SAMPLE_RATE_HZ
+        return 0.0 if self._turn is None else (self.daemon.player.played - self._first) / SAMPLE_RATE_HZ
 
-    async def until_over(self, within_s: float = LONGEST_REPLY_S) -> bool:
-        """Until the reply has ended and been played; whether it has in time."""
+    async def until_over(self, within_s: float, *, enough_s: float = LONGEST_REPLY_S) -> None:
+        """Until the reply has ended and been played, or so much of it has, or time is up."""
+        player = self.daemon.player
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                await self.ended.wait()
-                await until(lambda: self.daemon.player.waiting_s <= 0)
-        return self.ended.is_set()
+                await until(lambda: self.played_s >= enough_s or (self.ended.is_set() and player.waiting_s <= 0))
 
 
 async def own_speech(pulse: PulseServer, url: str, minutes: float, progress: Callable[[float], None]) -> dict[str, Any]:
@@ -115,10 +116,10 @@ async def own_speech(pulse: PulseServer, url: str, minutes: float, progress: Cal
         asks = cycle(ASKS)
         while spoken_s < minutes * 60:
             await talk.ask(next(asks))
-            await talk.until_over()
+            await talk.until_over(LONGEST_REPLY_S, enough_s=minutes * 60 - spoken_s)
             spoken_s += talk.played_s
             replies += 1
-            false += talk.reason == "interrupted"
+            false += talk.ended.is_set() and talk.reason == "interrupted"
             progress(spoken_s)
         await asyncio.sleep(SETTLE_S)  # the echo of the last words
         counts = daemon.status.counts

@@ -17,7 +17,7 @@ from voice.mic.player import Player
 from voice.mic.sound import Choice, Sound
 from voice.mic.status import Status
 
-SILENT_S = 0.8
+SILENT_S = 1.5
 """A microphone that says nothing, not even silence, for so long is gone."""
 LOOK_EVERY_S = 0.1
 AGAIN_S = (0.2, 1.0)
