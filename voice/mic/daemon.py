@@ -64,6 +64,7 @@ class Daemon:
         self._told_ready = False
         self._sound: Sound | None = None
         self._library = portaudio()
+        self._opening: asyncio.Future[Sound] | None = None
         self._opened_once = False
         self._device_went = False
         self.link = Link(address.url, address.token, self.player, self.status, self._on_connected, self._on_activity)
@@ -85,6 +86,8 @@ class Daemon:
         except* (DeviceError, Exception) as errors:
             raise _first(errors) from None
         finally:
+            if self._opening is not None:
+                self._opening.add_done_callback(_close_late)
             await self._close()
 
     # --- the devices ---------------------------------------------------------------------------------------------------------
@@ -141,17 +144,14 @@ class Daemon:
                 self._opened_once = True
                 return Sound(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
 
-        opening = loop.run_in_executor(None, open_it)
-        try:
-            async with asyncio.timeout(OPEN_WITHIN_S):
-                self._sound = await asyncio.shield(opening)
-        except TimeoutError:
-            raise DeviceError(
-                f"the sound devices did not open within {OPEN_WITHIN_S:g} s; is the sound server alive?"
-            ) from None
-        finally:
-            if self._sound is None:
-                opening.add_done_callback(_close_late)
+        if self._opening is None:  # one that hangs is waited for again: PortAudio cannot do two things at a time
+            self._opening = loop.run_in_executor(None, open_it)
+        opening = self._opening
+        done, _ = await asyncio.wait({opening}, timeout=OPEN_WITHIN_S)
+        if not done:
+            raise DeviceError(f"the sound devices did not open within {OPEN_WITHIN_S:g} s; is the sound server alive?")
+        self._opening = None
+        self._sound = opening.result()
         status = self.status
         status.microphone, status.loudspeaker = self._sound.microphone.name, self._sound.loudspeaker.name
         status.latency_ms, status.sound_trouble = self._sound.latency_ms, ""
