@@ -93,7 +93,7 @@ class _Stderr:
                 return
             with suppress(OSError):  # it is closed
                 self._before = os.dup(2)
-                self._held = tempfile.TemporaryFile()
+                self._held = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is given back
                 os.dup2(self._held.fileno(), 2)
 
     def give_back(self) -> None:
