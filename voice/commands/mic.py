@@ -205,7 +205,8 @@ async def _print_lines(daemon: "Daemon", people: "Console") -> None:
     while True:
         if daemon.status.trouble != trouble:
             trouble = daemon.status.trouble
-            people.print(trouble or "all is well again", markup=False)
+            if not trouble:
+                people.print("all is well again")  # what was wrong is in the log
         final = [line for line in daemon.status.lines if line.final]
         for line in final[len(final) - (daemon.status.said - printed) :]:
             people.print(f"{line.role}: {line.text}", markup=False)
