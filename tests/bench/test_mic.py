@@ -70,4 +70,8 @@ def test_a_sample_has_a_moment_and_an_arrival() -> None:
     assert line.moment_s(160) == pytest.approx(10.011)
     assert line.index(10.011) == 160
     assert line.arrival_s(320) == 10.040
-    assert line.arrival_s(9999) == float("inf")
+    for number in range(300):
+        line.write(np.zeros(160, dtype=np.float32), 12.0 + number / 100)  # two seconds were left out
+    assert line.moment_s(40_000) == pytest.approx(12.0 + (40_000 - 640) / SAMPLE_RATE_HZ)
+    assert line.index(line.moment_s(40_000)) == pytest.approx(40_000, abs=1)
+    assert line.arrival_s(999_999) == float("inf")

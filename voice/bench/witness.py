@@ -20,6 +20,7 @@ from voice.stages import SAMPLE_RATE_HZ, Samples
 _CHUNK_BYTES = 4096
 _FRAME = SAMPLE_RATE_HZ // 100
 _BAND_HZ = (200, 3400)
+_NEAR = SAMPLE_RATE_HZ
 _THERE = 0.5
 """A frame of 10 ms is there when it has at least so much of its energy."""
 
@@ -46,12 +47,15 @@ class Timeline:
         return np.concatenate(self._pieces) if self._pieces else np.zeros(0, dtype=np.float32)
 
     def moment_s(self, index: int) -> float:
-        """When sample ``index`` was in the air, of a stream without gaps (monotonic seconds)."""
-        return self._begin_s + index / SAMPLE_RATE_HZ
+        """When sample ``index`` was in the air (monotonic seconds), of a stream without gaps in the second before and after."""
+        # A starved sound server leaves samples out, so only what is near tells.
+        near = [at_s - count / SAMPLE_RATE_HZ for count, at_s in self._arrivals if abs(count - index) <= _NEAR]
+        return min(near, default=self._begin_s) + index / SAMPLE_RATE_HZ
 
     def index(self, moment_s: float) -> int:
         """Which sample was in the air then."""
-        return max(0, round((moment_s - self._begin_s) * SAMPLE_RATE_HZ))
+        rough = next((count for count, at_s in self._arrivals if at_s >= moment_s), self._count)
+        return max(0, rough + round((moment_s - self.moment_s(rough)) * SAMPLE_RATE_HZ))
 
     def arrival_s(self, index: int) -> float:
         """When the piece with sample ``index`` came (monotonic seconds)."""
