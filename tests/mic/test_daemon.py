@@ -1,6 +1,7 @@
 """The daemon against a real server, with a sound card that the test plays."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -156,6 +157,25 @@ def test_a_device_that_refuses_is_told_with_the_cure(card: FakePortAudio, why: s
     with pytest.raises(DeviceError, match=told):
         asyncio.run(Daemon(Address("ws://127.0.0.1:1"), Choice(), Gate("open")).run())
     assert not card.streams
+
+
+def test_devices_that_hang_while_they_open_are_waited_for(card: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OPEN_WITHIN_S", 0.2)
+    answers = threading.Event()
+
+    def hang(kind: str, settings: dict[str, Any]) -> None:
+        answers.wait(10)
+
+    card.refuses = hang
+
+    async def script(daemon: Daemon, house: House, server: VoiceServer) -> None:
+        await until(lambda: "is the sound server alive" in daemon.status.trouble)
+        answers.set()
+        await until(lambda: daemon.status.microphone)
+        assert daemon.status.trouble == ""
+
+    converse(card, script, patient=True)
+    assert [kind for kind, *_ in card.opened] == ["output", "input"], "opened once"
 
 
 def test_no_device_ends_it_at_once_and_a_service_waits(card: FakePortAudio) -> None:

@@ -71,6 +71,14 @@ def test_without_a_reply_the_sound_is_only_a_little_later() -> None:
     assert abs(db(cleaned) - db(said)) < 3
 
 
+def test_what_was_played_before_the_microphone_ran_delays_nothing() -> None:
+    far = voice(6.0, 120, 0)
+    near = echo_of(far, 60)
+    cleaned = run(far, near, ahead=SAMPLE_RATE_HZ)
+    last = slice(-3 * SAMPLE_RATE_HZ, None)
+    assert db(near[: cleaned.size][last]) - db(cleaned[last]) > 25
+
+
 def test_clocks_that_drift_apart_do_not_fill_the_queue() -> None:
     canceller = EchoCanceller()
     rng = np.random.default_rng(0)

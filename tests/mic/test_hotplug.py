@@ -45,6 +45,16 @@ def test_without_a_sound_server_nothing_is_watched(monkeypatch: pytest.MonkeyPat
     asyncio.run(asyncio.wait_for(watch(lambda: None), 5))
 
 
+def test_threads_that_are_quiet_at_the_same_time_give_standard_error_back(capfd: pytest.CaptureFixture[str]) -> None:
+    first, second = quiet(), quiet()
+    with first:
+        second.__enter__()
+        os.write(2, b"a line of ours\n")
+    second.__exit__(None, None, None)
+    os.write(2, b"later\n")
+    assert capfd.readouterr().err == "a line of ours\nlater\n"
+
+
 def test_only_the_chatter_of_the_libraries_is_left_out(capfd: pytest.CaptureFixture[str]) -> None:
     with quiet():
         os.write(2, b"ALSA lib pcm.c:1: (x) failed\n\nExpression 'r' failed in 'pa.c', line: 1\na line of ours\n")

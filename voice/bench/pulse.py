@@ -18,6 +18,7 @@ from typing import Self
 import numpy as np
 
 from voice.errors import DeviceError
+from voice.mic.devices import portaudio, quiet, rescan
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
 MICROPHONE, LOUDSPEAKER = "room microphone", "room loudspeaker"
@@ -34,6 +35,17 @@ def missing() -> str:
     return ""
 
 
+def require() -> None:
+    """See that both ends are there.
+
+    Raises:
+        DeviceError: PulseAudio or PortAudio is not installed; the message says how to get it.
+    """
+    if why := missing():
+        raise DeviceError(why)
+    portaudio()
+
+
 class PulseServer:
     """Runs while it is entered; sets the environment of this process so that PortAudio finds it and nothing else.
 
@@ -48,8 +60,7 @@ class PulseServer:
         self._modules: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        if why := missing():
-            raise DeviceError(why)
+        require()
         socket = self._folder / "native"
         alsa = self._folder / "asound.conf"
         devices = ((MICROPHONE, "room.monitor"), (LOUDSPEAKER, "speaker"))
@@ -77,6 +88,7 @@ class PulseServer:
             "--disable-shm=true",
             "--use-pid-file=no",
             "--log-level=error",
+            "--resample-method=speex-float-5",
         ]
         self._server = subprocess.Popen(  # noqa: S603
             ["pulseaudio", *arguments, "-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}"],  # noqa: S607
@@ -92,6 +104,10 @@ class PulseServer:
             time.sleep(0.05)
         for sink in _SINKS:
             self.plug(sink)
+        self._pactl("set-default-sink", "speaker")
+        self._pactl("set-default-source", "room.monitor")
+        with quiet():
+            rescan(portaudio())  # it has looked for devices before, elsewhere
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -121,13 +137,17 @@ class PulseServer:
         self._pactl("set-sink-input-volume", str(number), f"{db}dB")
         self._modules["echo"] = module
 
+    def no_echo(self) -> None:
+        """From now on it does not."""
+        self._pactl("unload-module", self._modules.pop("echo"))
+
     def say(self, samples: Samples) -> "subprocess.Popen[bytes]":
         """Play 16 kHz samples in the room, as somebody who speaks; returns at once. They start within some 50 ms."""
         path = self._folder / f"said-{time.monotonic_ns()}.raw"
         path.write_bytes(samples.astype(np.float32).tobytes())
         with path.open("rb") as raw:
             return subprocess.Popen(
-                ["pacat", "--device=room", "--rate=16000", "--channels=1", "--format=float32le", "--latency-msec=20"],  # noqa: S607
+                ["pacat", "--device=room", "--rate=16000", "--channels=1", "--format=float32le", "--latency-msec=2000"],  # noqa: S607
                 stdin=raw,
                 stderr=subprocess.DEVNULL,
             )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -106,7 +107,10 @@ def default_recordings(*, limit: int | None = None) -> dict[str, list[Recording]
     return sets
 
 
-def spread(recordings: list[Recording], limit: int) -> list[Recording]:
+T = TypeVar("T")
+
+
+def spread(recordings: list[T], limit: int) -> list[T]:
     """At most ``limit`` of them, evenly spaced."""
     if len(recordings) <= limit:
         return recordings

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, synthesis, language model, router, drafting.",
+    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, the microphone, synthesis, models, drafting.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -164,6 +164,41 @@ async def _bargein(context: typer.Context, json: Path | None, chosen: tuple[int 
         found = await bench.measure(
             server, limit=limit, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
+    bench.show(found, console())
+    if json is not None:
+        write_json(json, found)
+
+
+@app.command(epilog="voice bench mic --minutes 10 --json mic.json")
+def mic(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of the assistant's own speech, fed back at -10 dB.")] = 2.0,
+    limit: Annotated[int, typer.Option(min=1, help="Recordings for each part.")] = 8,
+    url: Annotated[str | None, typer.Option(help="Measure with a server that runs on this machine already.")] = None,
+) -> None:
+    """The microphone daemon over a private PulseAudio server: starts of speech, added latency, its own echo, unplugging."""
+    run(_mic(context, json, minutes, limit, url))
+
+
+async def _mic(context: typer.Context, json: Path | None, minutes: float, limit: int, url: str | None) -> None:
+    from voice.bench import mic as bench
+    from voice.bench.pulse import require
+    from voice.bench.report import write_json
+    from voice.bench.server import own_server, server_at
+
+    settings(context)
+    require()
+    with server_at(url) if url else own_server(options(context).arguments()) as server, progress_bar() as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: float, total: float) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=round(done, 1), total=total)
+
+        found = await bench.measure(server, minutes=minutes, limit=limit, progress=progress)
     bench.show(found, console())
     if json is not None:
         write_json(json, found)

@@ -1,10 +1,12 @@
 """``voice mic``."""
 
 import asyncio
+import logging
+import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +16,8 @@ from voice.commands.common import console, is_terminal, print_json, reachable, r
 from voice.config import Config
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from voice.mic.daemon import Daemon
     from voice.mic.gate import Gate
     from voice.mic.sound import Choice
@@ -37,7 +41,7 @@ def mic(
     speaker: Annotated[str | None, typer.Option("--out", metavar="NAME", help="Loudspeaker: the same.")] = None,
     mode: Annotated[Mode, typer.Option(help="open: always; push: Space switches; wake: after the wake word.")] = Mode.open,
     wake_word: Annotated[str, typer.Option(help="okay_nabu, hey_jarvis, hey_mycroft or alexa.")] = "okay_nabu",
-    latency: Annotated[str, typer.Option(help="Of the sound card: low, high, or milliseconds.")] = "low",
+    latency: Annotated[str, typer.Option(help="Asked of the sound card: milliseconds, or low or high.")] = "20",
     echo: Annotated[bool, typer.Option("--echo-cancellation/--no-echo-cancellation", help="Off for headphones.")] = True,
     list_devices: Annotated[bool, typer.Option("--list", help="List the devices and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --list: one JSON array.")] = False,
@@ -61,12 +65,13 @@ def mic(
 def _list(*, as_json: bool) -> None:
     import msgspec
 
-    from voice.mic.devices import devices, portaudio
+    from voice.mic.devices import GET_PORTAUDIO, devices, portaudio
 
     known = devices(portaudio())
     if as_json:
         print_json([msgspec.to_builtins(device) for device in known])
         return
+    from rich.console import Console
     from rich.table import Table
 
     table = Table("", "name", "system", "in", "out", "rate", box=None)
@@ -74,9 +79,11 @@ def _list(*, as_json: bool) -> None:
         default = ("←" if device.is_default_input else "") + ("→" if device.is_default_output else "")
         counts = (str(device.inputs or "–"), str(device.outputs or "–"))
         table.add_row(f"{device.index}{default}", device.name, device.api, *counts, f"{device.rate_hz} Hz")
-    people = console()
-    people.print(table)
-    people.print("← default microphone   → default loudspeaker   choose: voice mic --in NAME --out NAME", style="dim")
+    if not known:
+        console().print(f"There is no sound device: see whether the sound server runs (pactl info); or {GET_PORTAUDIO}")
+        return
+    Console(highlight=False).print(table)
+    console().print("← default microphone   → default loudspeaker   choose: voice mic --in NAME --out NAME", style="dim")
 
 
 def _print_unit(**options: object) -> None:
@@ -169,26 +176,37 @@ async def _shown(daemon: "Daemon", config: Config, *, service: bool) -> AsyncIte
     tasks = []
     if (every_s := watchdog_s()) is not None:
         tasks.append(asyncio.create_task(watchdog(every_s), name="watchdog"))
-    if service or not console().is_terminal:
-        tasks.append(asyncio.create_task(_print_lines(daemon), name="lines"))
-    else:
-        tasks.append(asyncio.create_task(_show(daemon, config.budget.first_audio_ms), name="view"))
-    try:
-        with _keys(daemon, wanted=not service):
-            yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    with _steady_console() as people:
+        if service or not people.is_terminal or people.is_dumb_terminal:
+            tasks.append(asyncio.create_task(_print_lines(daemon, people), name="lines"))
+        else:
+            tasks.append(asyncio.create_task(_show(daemon, people, config.budget.first_audio_ms), name="view"))
+        try:
+            with _keys(daemon, wanted=not service):
+                yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _print_lines(daemon: "Daemon") -> None:
+@contextmanager
+def _steady_console() -> Iterator["Console"]:
+    """Standard error by a descriptor of its own: the usual one is turned away while devices are opened."""
+    from rich.console import Console
+
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace") as file:
+        yield Console(file=file, highlight=False)
+
+
+async def _print_lines(daemon: "Daemon", people: "Console") -> None:
     """The transcript, line by line, for a log."""
-    people, trouble, printed = console(), "", 0
+    trouble, printed = "", 0
     while True:
         if daemon.status.trouble != trouble:
             trouble = daemon.status.trouble
-            people.print(trouble or "all is well again", markup=False)
+            if not trouble:
+                people.print("all is well again")  # what was wrong is in the log
         final = [line for line in daemon.status.lines if line.final]
         for line in final[len(final) - (daemon.status.said - printed) :]:
             people.print(f"{line.role}: {line.text}", markup=False)
@@ -196,15 +214,33 @@ async def _print_lines(daemon: "Daemon") -> None:
         await asyncio.sleep(0.1)
 
 
-async def _show(daemon: "Daemon", budget_ms: float) -> None:
+async def _show(daemon: "Daemon", people: "Console", budget_ms: float) -> None:
     from rich.live import Live
 
     from voice.mic.view import View
 
-    with Live(View(daemon.status, daemon.gate, budget_ms), console=console(), auto_refresh=False, transient=True) as live:
+    view = View(daemon.status, daemon.gate, budget_ms)
+    with Live(view, console=people, auto_refresh=False, transient=True) as live, _logged_above():
         while True:
             live.refresh()
             await asyncio.sleep(0.1)
+
+
+@contextmanager
+def _logged_above() -> Iterator[None]:
+    """The log goes above the view, not across it, without what the view itself shows."""
+    handlers = [one for one in logging.getLogger().handlers if isinstance(one, logging.StreamHandler)]
+    ours = logging.getLogger("voice.mic")
+    before, level = [one.setStream(sys.stderr) for one in handlers], ours.level
+    if not ours.isEnabledFor(logging.DEBUG):
+        ours.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ours.setLevel(level)
+        for handler, stream in zip(handlers, before, strict=True):
+            if stream is not None:
+                handler.setStream(stream)
 
 
 class _keys:  # noqa: N801 - used like a function

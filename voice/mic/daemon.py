@@ -17,7 +17,7 @@ from voice.mic.player import Player
 from voice.mic.sound import Choice, Sound
 from voice.mic.status import Status
 
-SILENT_S = 0.8
+SILENT_S = 1.5
 """A microphone that says nothing, not even silence, for so long is gone."""
 LOOK_EVERY_S = 0.1
 AGAIN_S = (0.2, 1.0)
@@ -64,6 +64,7 @@ class Daemon:
         self._told_ready = False
         self._sound: Sound | None = None
         self._library = portaudio()
+        self._opening: asyncio.Future[Sound] | None = None
         self._opened_once = False
         self._device_went = False
         self.link = Link(address.url, address.token, self.player, self.status, self._on_connected, self._on_activity)
@@ -85,6 +86,8 @@ class Daemon:
         except* (DeviceError, Exception) as errors:
             raise _first(errors) from None
         finally:
+            if self._opening is not None:
+                self._opening.add_done_callback(_close_late)
             await self._close()
 
     # --- the devices ---------------------------------------------------------------------------------------------------------
@@ -105,8 +108,10 @@ class Daemon:
         """Why the devices must be opened anew; empty when they need not."""
         if self._device_went:
             return "a sound device was taken away"
-        if not sound.alive(asyncio.get_running_loop().time(), SILENT_S):
-            return f"the sound device went away ({self.status.microphone or 'microphone'})"
+        if sound.ended:
+            return "a sound device stopped"
+        if (silent_s := asyncio.get_running_loop().time() - sound.heard_at_s) > SILENT_S:
+            return f"the microphone {self.status.microphone!r} has given nothing for {silent_s:.1f} s"
         return ""
 
     def _on_device_gone(self) -> None:
@@ -139,15 +144,14 @@ class Daemon:
                 self._opened_once = True
                 return Sound(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
 
-        opening = loop.run_in_executor(None, open_it)
-        try:
-            async with asyncio.timeout(OPEN_WITHIN_S):
-                self._sound = await asyncio.shield(opening)
-        except TimeoutError:
-            opening.add_done_callback(_close_late)
-            raise DeviceError(
-                f"the sound devices did not open within {OPEN_WITHIN_S:g} s; is the sound server alive?"
-            ) from None
+        if self._opening is None:  # one that hangs is waited for again: PortAudio cannot do two things at a time
+            self._opening = loop.run_in_executor(None, open_it)
+        opening = self._opening
+        done, _ = await asyncio.wait({opening}, timeout=OPEN_WITHIN_S)
+        if not done:
+            raise DeviceError(f"the sound devices did not open within {OPEN_WITHIN_S:g} s; is the sound server alive?")
+        self._opening = None
+        self._sound = opening.result()
         status = self.status
         status.microphone, status.loudspeaker = self._sound.microphone.name, self._sound.loudspeaker.name
         status.latency_ms, status.sound_trouble = self._sound.latency_ms, ""

@@ -1,13 +1,16 @@
 """Which devices there are, and which one is meant."""
 
+import ctypes
 import os
 import re
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Literal
+from typing import IO, Literal
 
 from voice.errors import DeviceError
 
@@ -51,8 +54,21 @@ def portaudio() -> ModuleType:
         raise DeviceError(f"the PortAudio library was not found ({error}); {GET_PORTAUDIO}") from error
     except ImportError as error:
         raise DeviceError(f"the Python package sounddevice cannot be imported ({error}); run scripts/setup.py again") from error
+    _hush_alsa()
     module: ModuleType = sounddevice
     return module
+
+
+_AlsaErrorHandler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
+_say_nothing = _AlsaErrorHandler(lambda *_: None)
+"""ALSA keeps only its address, so it must live as long as the process."""
+
+
+def _hush_alsa() -> None:
+    """ALSA prints every underrun on standard error, across the view; the daemon counts them."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_say_nothing)
 
 
 def rescan(library: ModuleType) -> None:
@@ -61,28 +77,55 @@ def rescan(library: ModuleType) -> None:
     library._initialize()
 
 
+class _Stderr:
+    """Turns the file descriptor of standard error away while anybody wants it so."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._before = -1
+        self._held: IO[bytes] | None = None
+
+    def turn_away(self) -> None:
+        with self._lock:
+            self._wanted += 1
+            if self._held is not None:
+                return
+            with suppress(OSError):  # it is closed
+                self._before = os.dup(2)
+                self._held = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is given back
+                os.dup2(self._held.fileno(), 2)
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if self._wanted or self._held is None:
+                return
+            os.dup2(self._before, 2)
+            os.close(self._before)
+            with self._held as held:
+                self._held = None
+                held.seek(0)
+                for line in held:
+                    if not _CHATTER.match(line):
+                        os.write(2, line)
+
+
+_stderr = _Stderr()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Leave out what ALSA, JACK and PortAudio print when a device does not open; the exception says it.
 
-    They write to the file descriptor of standard error. What others write to it meanwhile is printed a little later.
+    They write to the file descriptor of standard error. What others write to it meanwhile is printed a little later. Several
+    threads may be quiet at the same time.
     """
+    _stderr.turn_away()
     try:
-        before = os.dup(2)
-    except OSError:  # standard error is closed
         yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-            held.seek(0)
-            for line in held:
-                if not _CHATTER.match(line):
-                    os.write(2, line)
+    finally:
+        _stderr.give_back()
 
 
 def devices(library: ModuleType) -> list[Device]:

@@ -15,7 +15,8 @@ from pywebrtc_audio import AudioProcessor
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
 FRAME = SAMPLE_RATE_HZ // 100
-_MAX_QUEUE = SAMPLE_RATE_HZ // 2
+_MAX_QUEUE = 2 * SAMPLE_RATE_HZ
+"""As much as may wait of what was heard, while the event loop is busy."""
 _CREEP = SAMPLE_RATE_HZ // 50
 """20 ms more than was ever needed in a while."""
 _WATCH_FRAMES = 500
@@ -40,6 +41,7 @@ class EchoCanceller:
         self._rest: Samples = np.zeros(0, dtype=np.float32)
         self._least = _MAX_QUEUE
         self._frames = 0
+        self._began = False
         self.dropped = 0
 
     def played(self, samples: Samples) -> None:
@@ -56,12 +58,20 @@ class EchoCanceller:
         self._rest = heard[whole:].copy()
         if not whole:
             return np.zeros(0, dtype=np.float32)
+        if not self._began:
+            self._begin(heard.size)
         cleaned = np.empty(whole, dtype=np.float32)
         for at in range(0, whole, FRAME):
             far = self._next_played()
             near = np.ascontiguousarray(heard[at : at + FRAME], dtype=np.float32)
             cleaned[at : at + FRAME] = self._processor.process(near, far)
         return cleaned
+
+    def _begin(self, heard: int) -> None:
+        """What was played while the microphone was still silent belongs to nothing that is heard."""
+        with self._lock:
+            self._began = True
+            self._drop(max(0, self._queue.size - heard))
 
     def _next_played(self) -> Samples:
         far = np.zeros(FRAME, dtype=np.float32)

@@ -44,6 +44,19 @@ class Link:
         self._on_activity = on_activity
         self._turn = 0
         self._turn_began = 0
+        self._client: VoiceClient | None = None
+        self.on_message: Callable[[m.AnyServerMessage | ReceivedAudio], None] = lambda _: None
+        """Called with everything that comes, for those who watch."""
+
+    async def ask(self, text: str) -> None:
+        """Send a typed turn.
+
+        Raises:
+            ServerUnreachable: there is no connection just now.
+        """
+        if self._client is None:
+            raise ServerUnreachable(f"{self._url} is not connected")
+        await self._client.send_text(text)
 
     async def run(self) -> None:
         """Keep the connection until cancelled.
@@ -51,23 +64,26 @@ class Link:
         Raises:
             ConfigError: the address is none.
         """
-        wait_s = FIRST_WAIT_S
+        wait_s, told = FIRST_WAIT_S, ""
         while True:
             try:
                 async with VoiceClient(self._url, rate_hz=SAMPLE_RATE_HZ, token=self._token, trace=True) as client:
-                    wait_s = FIRST_WAIT_S
-                    self._begin()
+                    wait_s, told = FIRST_WAIT_S, ""
+                    self._begin(client)
                     await self._converse(client)
                     self._status.link_trouble = "the server ended the conversation"
             except ServerUnreachable as error:
                 self._status.link_trouble = str(error)
             finally:
                 self._end()
-            _log.warning("%s; connecting again in %g s", self._status.link_trouble, wait_s)
+            if self._status.link_trouble != told:
+                told = self._status.link_trouble
+                _log.warning("%s; connecting again until it is back", told)
             await asyncio.sleep(wait_s)
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
 
-    def _begin(self) -> None:
+    def _begin(self, client: VoiceClient) -> None:
+        self._client = client
         self.outbox.clear()
         self._status.connected, self._status.link_trouble = True, ""
         self._status.connections += 1
@@ -76,6 +92,7 @@ class Link:
         self._on_connected()
 
     def _end(self) -> None:
+        self._client = None
         self._status.connected = False
         self._status.state = "not connected"
         self._player.clear()
@@ -110,6 +127,7 @@ class Link:
     async def _receive(self, client: VoiceClient) -> None:
         async for message in client:
             self._take(message)
+            self.on_message(message)
 
     def _take(self, message: m.AnyServerMessage | ReceivedAudio) -> None:  # noqa: PLR0912 - one case for each message
         status, player = self._status, self._player

@@ -6,9 +6,11 @@ a bounded queue. :class:`Sound` is one life of the devices, from plugging in to 
 
 import asyncio
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -22,11 +24,15 @@ from voice.mic.echo import EchoCanceller
 from voice.mic.player import Player
 from voice.stages import SAMPLE_RATE_HZ, Samples
 
-BLOCK_MS = 10
-MAX_WAITING_BLOCKS = 200
+BLOCK_MS = 5
+"""Half of the canceller's frame: a longer one would add its own length to the way in, and twice that to the way out."""
+LATENCY_S = 0.02
+MAX_WAITING_BLOCKS = 400
 """2 s: a busy event loop loses the oldest beyond it."""
 FIRST_SOUND_S = 2.0
 """A device that was just opened may take so much longer until its first sound."""
+REALTIME_PRIORITY = 5
+"""PulseAudio's own."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +60,7 @@ class Choice:
 
     microphone: str | None = None
     loudspeaker: str | None = None
-    latency: str | float = "low"
+    latency: str | float = LATENCY_S
     cancel_echo: bool = True
 
 
@@ -83,7 +89,7 @@ class Sound:
         self._on_heard = on_heard
         self._loop = loop
         self._blocks: deque[Samples] = deque()
-        self._told = False
+        self._told = self._hurried_in = self._hurried_out = False
         self._gone = threading.Event()
         self.heard_at_s = self._loop.time() + FIRST_SOUND_S
         known = devices(library)
@@ -114,9 +120,10 @@ class Sound:
         """What both cards say of their own delay."""
         return float(sum(stream.latency for stream in self._streams)) * 1000
 
-    def alive(self, now_s: float, silence_s: float) -> bool:
-        """Whether both streams run and something was heard within the last ``silence_s``."""
-        return not self._gone.is_set() and now_s - self.heard_at_s < silence_s
+    @property
+    def ended(self) -> bool:
+        """Whether a stream has ended by itself: its device went, or refused to go on."""
+        return self._gone.is_set()
 
     def heard(self) -> Samples:
         """Everything heard since the last call, without the echo: 16 kHz. For the event loop."""
@@ -171,6 +178,8 @@ class Sound:
     # --- on PortAudio's threads ---------------------------------------------------------------------------------------------
 
     def _listen(self, block: Any, _frames: int, _time: Any, status: Any) -> None:
+        if not self._hurried_in:
+            self._hurried_in = hurry()
         if status.input_overflow:
             self._counts.overruns += 1
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
@@ -187,6 +196,8 @@ class Sound:
                 self._gone.set()
 
     def _play(self, block: Any, frames: int, _time: Any, status: Any) -> None:
+        if not self._hurried_out:
+            self._hurried_out = hurry()
         if status.output_underflow:
             self._counts.underruns += 1
         pieces = [self._out_rest]
@@ -203,16 +214,39 @@ class Sound:
         self._out_rest = samples[frames:]
 
 
+def hurry() -> bool:
+    """Ask for the scheduling that sound threads have, for the thread that calls: what it does must be done within a block.
+
+    Where the system does not grant it (``RLIMIT_RTPRIO``), the thread stays as it is. Always true: it has been asked for.
+    """
+    if hasattr(os, "sched_setscheduler"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REALTIME_PRIORITY))
+    return True
+
+
 def _refused(device: Device, *, is_input: bool, error: Exception | None) -> str:
     what = "microphone" if is_input else "loudspeaker"
     why = _why(error)
     if "unavailable" in why.casefold() or "busy" in why.casefold():
         return f"the {what} {device.name!r} is in use by another program; close that, or choose another (voice mic --list)"
+    if any(word in why.casefold() for word in _NOT_THERE):
+        return f"the {what} {device.name!r} is not there: it was unplugged, or the sound server does not run (pactl info)"
     if "sample rate" in why.casefold():
         return f"the {what} {device.name!r} takes none of the usual sample rates ({why}); choose another (voice mic --list)"
     return f"the {what} {device.name!r} cannot be opened ({why}); choose another (voice mic --list)"
 
 
+_NOT_THERE = ("input/output error", "no such", "illegal combination", "connection refused", "device removed")
+
+
 def _why(error: Exception | None) -> str:
-    """What PortAudio said, without its numbers."""
-    return str(error.args[0] if error is not None and error.args else error).partition(" [PaErrorCode")[0].rstrip(". ")
+    """What PortAudio said, without its numbers; where it was puzzled, what the system told it."""
+    told = error.args if error is not None and error.args else (error,)
+    match told:
+        case (str() as text, _, (_, _, str() as host)) if "host error" in text:
+            return host
+        case (first, *_):
+            return str(first).partition(" [PaErrorCode")[0].rstrip(". ")
+        case _:
+            return "no reason given"
