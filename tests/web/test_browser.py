@@ -131,10 +131,10 @@ async def test_talk_over_it_and_it_stops(tmp_path: Path) -> None:
 
 
 async def _talk(page: "Page", engines: Engines) -> None:
-    await page.keyboard.press("Tab")  # the conversation
-    await page.keyboard.press("Tab")
+    for _ in range(5):  # the conversation, the examples, Talk
+        await page.keyboard.press("Tab")
     await page.keyboard.press("Space")
-    await holds(page, "document.querySelector('#partial').textContent.includes('best')")
+    await holds(page, "document.querySelector('main').textContent.includes('It was the best')", within_s=30)
     await page.locator("table.waterfall").wait_for(timeout=60_000)
     assert "best of times" in (await page.locator(".user").first.inner_text()).lower()
     reply = await page.locator(".agent").first.inner_text()
@@ -156,7 +156,7 @@ async def _talk(page: "Page", engines: Engines) -> None:
     badges = await page.locator(".badge").all_inner_texts()
     assert badges[0] == "edge"
     assert "of 300" in badges[1] or "300" in badges[1]
-    assert "USD" in badges[2]
+    assert any("USD" in badge for badge in badges)
     assert await violations(page) == []
 
 
