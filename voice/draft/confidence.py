@@ -3,10 +3,10 @@
 Strategy: the drafter says how sure it was of each token: the probability of its first choice. How often such tokens stand is
 counted by confidence, so that a drafter which is too modest or too bold is understood. Two rules follow.
 
-*Send* a token only from a confidence on from which at least four of five stand (:data:`STAND_SHARE`), and nothing behind it until
-the verifier has said what stands there; what was drafted behind it is kept, and goes off when it was right. That is the early
-exit by confidence of llama.cpp (``p_min``) and of Hugging Face (``assistant_confidence_threshold``), with a threshold that is
-learnt. It is no stricter than that: where the verifier streams, a withheld token that would have stood costs a whole step.
+*Send* a token only from a confidence on from which at least four of five stand (:data:`STAND_SHARE`), and nothing behind it
+until the verifier has said what stands there; what was drafted behind it is kept, and goes off when it was right. That is the
+early exit by confidence of llama.cpp (``p_min``) and of Hugging Face (``assistant_confidence_threshold``), with a threshold
+that is learnt. It is no stricter: where the verifier streams, a withheld token that would have stood costs a whole step.
 
 *Write* another token only as long as it pays: the time that it is expected to save, the chance of getting there times the
 verifier's token, must be worth more than what it costs the verifier's step and the edge's processor.
@@ -19,7 +19,7 @@ goes with it: the decision to send looks at q alone, which is fixed before the t
 import math
 from dataclasses import dataclass, field
 
-STAND_SHARE = 0.82
+STAND_SHARE = 0.8
 """Of what is sent this share is meant to stand."""
 EDGE_PRICE = 0.1
 """What a millisecond of the edge's processor is worth, in milliseconds of waiting."""

@@ -30,9 +30,10 @@ from voice.errors import ChatError, VerifierError
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
 CLAUSE_TOKENS = 8
-"""A first clause is not longer: with so many approved at the deadline nothing is forced."""
-ALONE_TOKENS = 12
-"""Beside a stream the edge drafts the first few tokens: it may have to step in, and acceptance is learnt from them."""
+"""With so many approved at the deadline the first clause is as good as there, and nothing is forced."""
+FIRST_TOKENS = 12
+"""Of a first clause that is forced, at most. The edge drafts so many in any case: it may have to step in, and acceptance is learnt
+from them. A verifier that takes offers gets them in any case too: they are there before it has read the prompt."""
 OFFERED_AHEAD = 16
 """Draft tokens ahead of what was approved, with a verifier that takes offers. It drops what is further on."""
 STALE_ANSWERS = 3
@@ -108,7 +109,7 @@ class Reply:
                 self._ahead.write()
             if self._offer is None:
                 self._send_what_is_ready()
-            elif not self.account.plan.streams:
+            else:
                 await self._offer_what_is_ready(self._offer)
             await self._wait(began_s)
             self._take_draft()
@@ -125,7 +126,7 @@ class Reply:
         if self._ahead.written_out or self._ahead.end >= self._limit:
             return False
         if plan.streams or self._may_be_forced:
-            return ahead < ALONE_TOKENS - self.account.approved
+            return ahead < FIRST_TOKENS - self.account.approved
         most = OFFERED_AHEAD if self._offer is not None else 2 * (plan.depth + 1) * plan.draft_tokens
         return ahead < most and self._controller.pays(self._terms.kind, self._ahead.chance)
 
@@ -143,7 +144,7 @@ class Reply:
         waits += [flight.task for flight in list(self._flights)[:1]]
         until_s = self._judged_at_s + self._terms.patience_ms / 1e3
         forced_s = began_s + (self._terms.deadline_ms or 0.0) / 1e3 if self._may_be_forced else None
-        if forced_s is not None and (self._ahead or loop.time() < forced_s):
+        if forced_s is not None and (loop.time() < forced_s or self._whole_words()):
             until_s = min(until_s, forced_s)
         done: set[asyncio.Task[Any]] = set()
         if waits:
@@ -326,9 +327,10 @@ class Reply:
             self._done = True
             return
         now_s = asyncio.get_running_loop().time()
-        if self._streamed_at_s and self.account.plan.streams:
+        alone = self.account.plan.streams and self._ahead.sent_to <= len(self._tokens)
+        if self._streamed_at_s and alone:
             self._controller.token.add(max(0.01, (now_s - self._streamed_at_s) * 1e3))
-        self._streamed_at_s = now_s
+        self._streamed_at_s = now_s if alone else 0.0
         self._approve(chosen)
         self._streaming = None if self._done else asyncio.create_task(_next_of(self._stream))
 
@@ -343,8 +345,7 @@ class Reply:
 
     def _force(self) -> bool:
         """Speak what the edge has, up to a whole word; the verifier goes on from there. False if it has nothing yet."""
-        room = CLAUSE_TOKENS + 1 - self.account.approved
-        count = self._terms.whole_words([proposal.token for proposal in list(self._ahead.proposals)[:room]])
+        count = self._whole_words()
         if not count:
             return False
         self._forced = True
@@ -362,6 +363,11 @@ class Reply:
         else:
             self._send(0)
         return True
+
+    def _whole_words(self) -> int:
+        """Draft tokens that may be forced."""
+        room = FIRST_TOKENS + 1 - self.account.approved
+        return self._terms.whole_words([proposal.token for proposal in list(self._ahead.proposals)[:room]])
 
     async def _retire(self, task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
         await self._stop(task)
