@@ -32,8 +32,8 @@ RECONSIDER_AFTER = 24
 CLAUSE_TOKENS = 8
 """With so many approved at the deadline the first clause is as good as there, and nothing is forced."""
 FIRST_TOKENS = 12
-"""Of a first clause that is forced, at most. The edge drafts so many in any case: it may have to step in, and acceptance is learnt
-from them. A verifier that takes offers gets them in any case too: they are there before it has read the prompt."""
+"""Of a first clause that is forced, at most. The edge drafts so many in any case: it may have to step in, and acceptance is
+learnt from them. A verifier that takes offers gets them too: they are there before it has read the prompt."""
 OFFERED_AHEAD = 16
 """Draft tokens ahead of what was approved, with a verifier that takes offers. It drops what is further on."""
 STALE_ANSWERS = 3
@@ -91,7 +91,7 @@ class Reply:
                     yield self._out.popleft()
         finally:
             self._drafter.stop()
-            await self._stop(self._ahead.writing, *(flight.task for flight in self._flights))
+            await _stop(self._ahead.writing, *(flight.task for flight in self._flights))
             await self._stop_stream()
 
     def _note_time(self, began_s: float) -> None:
@@ -193,7 +193,7 @@ class Reply:
         plan = self.account.plan
         while not plan.streams and len(self._flights) < min(plan.depth, self._verifier.depth):
             unsent = self._ahead.unsent()
-            stopped = self._ahead.written_out or self._ahead.end >= self._limit or self._ahead.sure < len(self._ahead)
+            stopped = not self._may_write() or self._ahead.sure < len(self._ahead)
             if unsent < plan.draft_tokens and not (unsent and stopped) and (self._flights or not stopped):
                 return
             if not unsent and self._flights:
@@ -203,7 +203,7 @@ class Reply:
 
     def _send(self, count: int) -> None:
         """Send a block of ``count`` tokens behind what was sent last."""
-        place, proposals = self._ahead.send(count)
+        _, proposals = self._ahead.send(count)
         behind = len(proposals) - count
         draft = tuple(proposals[behind:])
         block = Block(
@@ -213,7 +213,6 @@ class Reply:
             bonus=not any(proposal.support for proposal in draft) or self.account.plan.depth == 1,
             follows=bool(self._flights),
         )
-        assert len(block.prefix) == place  # noqa: S101
         task = asyncio.create_task(self._verifier.verify(block))
         self._flights.append(_Flight(block, task, asyncio.get_running_loop().time()))
 
@@ -335,11 +334,9 @@ class Reply:
         self._streaming = None if self._done else asyncio.create_task(_next_of(self._stream))
 
     async def _stop_stream(self) -> None:
-        await self._stop(self._streaming)
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            with contextlib.suppress(VerifierError):
-                await stream.aclose()
+        streaming, stream, self._streaming, self._stream = self._streaming, self._stream, None, None
+        if stream is not None:
+            await _retire(streaming, stream)
 
     # --- the edge steps in ---------------------------------------------------------------------------------------------------
 
@@ -358,7 +355,7 @@ class Reply:
             return True
         if self._stream is not None:
             self._streaming, stopped = None, (self._streaming, self._stream)
-            asyncio.get_running_loop().create_task(self._retire(*stopped)).add_done_callback(_forget)
+            asyncio.get_running_loop().create_task(_retire(*stopped)).add_done_callback(_forget)
             self._start_stream()
         else:
             self._send(0)
@@ -369,17 +366,11 @@ class Reply:
         room = FIRST_TOKENS + 1 - self.account.approved
         return self._terms.whole_words([proposal.token for proposal in list(self._ahead.proposals)[:room]])
 
-    async def _retire(self, task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
-        await self._stop(task)
-        with contextlib.suppress(VerifierError):
-            await stream.aclose()
-
     async def _finish_alone(self) -> None:
         """The verifier is gone: one more token of the edge's own, and so on until the reply ends."""
         if self._flights or self._stream is not None:
             self._abandon_flights()
             await self._stop_stream()
-            self._streaming = None
         while not self._ahead and not self._ahead.written_out:
             self._ahead.write()
             if self._ahead.writing is not None:
@@ -390,12 +381,6 @@ class Reply:
             return
         self._approve(Chosen(self._ahead.proposals[0].token), by="edge")
 
-    async def _stop(self, *tasks: "asyncio.Task[object] | None") -> None:
-        running = [task for task in tasks if task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
 
 async def _next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:
     return await anext(stream, None)
@@ -404,3 +389,16 @@ async def _next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:
 def _forget(task: "asyncio.Task[object]") -> None:
     if not task.cancelled():
         task.exception()
+
+
+async def _stop(*tasks: "asyncio.Task[Any] | None") -> None:
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _retire(task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
+    await _stop(task)
+    with contextlib.suppress(VerifierError):
+        await stream.aclose()
