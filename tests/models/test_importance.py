@@ -7,7 +7,7 @@ from voice.models.importance import Watch, importance
 
 
 def test_a_build_that_shows_nothing_is_an_error_and_no_worse_file() -> None:
-    read = []
+    read: list[object] = []
     with pytest.raises(RuntimeError, match="watched"):
         importance([[1, 2], [3]], read.append, Watch())
     assert read == [[1, 2], [3]]

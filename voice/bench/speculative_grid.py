@@ -201,13 +201,13 @@ def plot(found: dict[str, Any], path: Path) -> None:
     except ImportError:
         return
     mpl.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import colors, pyplot
 
     figure, both = pyplot.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
     tables = [mean_speedups(found["grid"], key) for key in ("steady_speedup", "expected")]
     most = max(2.5, *(float(table.max()) for _, _, table in tables))
     for axes, (rtts, tokens, table), title in zip(both, tables, ("measured", "expected"), strict=True):
-        image = axes.imshow(table, origin="lower", aspect="auto", cmap="RdYlGn", vmin=2 - most, vmax=most)
+        image = axes.imshow(table, origin="lower", aspect="auto", cmap="RdYlGn", norm=colors.TwoSlopeNorm(1, 0.5, most))
         axes.set_xticks(range(len(rtts)), [f"{rtt:g}" for rtt in rtts])
         axes.set_yticks(range(len(tokens)), [f"{token:g}" for token in tokens])
         axes.set_xlabel("round trip, ms")

@@ -14,7 +14,6 @@ When the verifier is silent for too long, or answers what cannot be, the edge fi
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any, Literal
 from voice.draft.acceptance import Proposal
 from voice.draft.ahead import Ahead
 from voice.draft.plan import Controller, Plan
+from voice.draft.tasks import forget, next_of, retire, stop
 from voice.draft.terms import Account, Approved, Drafter, Terms
 from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
 from voice.errors import ChatError, VerifierError
@@ -91,7 +91,7 @@ class Reply:
                     yield self._out.popleft()
         finally:
             self._drafter.stop()
-            await _stop(self._ahead.writing, *(flight.task for flight in self._flights))
+            await stop(self._ahead.writing, *(flight.task for flight in self._flights))
             await self._stop_stream()
 
     def _note_time(self, began_s: float) -> None:
@@ -288,7 +288,7 @@ class Reply:
     def _abandon_flights(self) -> None:
         for flight in self._flights:
             flight.task.cancel()
-            flight.task.add_done_callback(_forget)
+            flight.task.add_done_callback(forget)
         self._flights.clear()
 
     def _reconsider(self) -> None:
@@ -316,7 +316,7 @@ class Reply:
             tuple(self._tokens), max_tokens=self._limit - len(self._tokens), sampling=self._terms.sampling
         )
         self._streamed_at_s = 0.0
-        self._streaming = asyncio.create_task(_next_of(self._stream))
+        self._streaming = asyncio.create_task(next_of(self._stream))
 
     def _take_streamed(self) -> None:
         if self._streaming is None or not self._streaming.done() or self._stream is None:
@@ -331,12 +331,12 @@ class Reply:
             self._controller.token.add(max(0.01, (now_s - self._streamed_at_s) * 1e3))
         self._streamed_at_s = now_s if alone else 0.0
         self._approve(chosen)
-        self._streaming = None if self._done else asyncio.create_task(_next_of(self._stream))
+        self._streaming = None if self._done else asyncio.create_task(next_of(self._stream))
 
     async def _stop_stream(self) -> None:
         streaming, stream, self._streaming, self._stream = self._streaming, self._stream, None, None
         if stream is not None:
-            await _retire(streaming, stream)
+            await retire(streaming, stream)
 
     # --- the edge steps in ---------------------------------------------------------------------------------------------------
 
@@ -355,7 +355,7 @@ class Reply:
             return True
         if self._stream is not None:
             self._streaming, stopped = None, (self._streaming, self._stream)
-            asyncio.get_running_loop().create_task(_retire(*stopped)).add_done_callback(_forget)
+            asyncio.get_running_loop().create_task(retire(*stopped)).add_done_callback(forget)
             self._start_stream()
         else:
             self._send(0)
@@ -380,25 +380,3 @@ class Reply:
             self._done = True
             return
         self._approve(Chosen(self._ahead.proposals[0].token), by="edge")
-
-
-async def _next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:
-    return await anext(stream, None)
-
-
-def _forget(task: "asyncio.Task[object]") -> None:
-    if not task.cancelled():
-        task.exception()
-
-
-async def _stop(*tasks: "asyncio.Task[Any] | None") -> None:
-    running = [task for task in tasks if task is not None]
-    for task in running:
-        task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _retire(task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
-    await _stop(task)
-    with contextlib.suppress(VerifierError):
-        await stream.aclose()
