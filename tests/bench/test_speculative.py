@@ -9,7 +9,8 @@ import pytest
 
 from tests.fakes.virtual_time import run_virtual
 from voice.bench.paced import OfferedVerifier, PacedVerifier, Recorded
-from voice.bench.speculative import acceptance_by_kind, mean_speedups, plot
+from voice.bench.speculative import acceptance_by_kind
+from voice.bench.speculative_grid import _extremes, mean_speedups, plot
 from voice.bench.speculative_parts import _drafted, _first_choice, _fit, _wrong
 from voice.bench.speculative_prompts import prompts
 from voice.draft.acceptance import GREEDY, Proposal
@@ -57,9 +58,26 @@ def test_pacing_adds_the_delays_it_says() -> None:
 
 
 def test_acceptance_is_weighed_by_tokens() -> None:
-    accounts = [Account(accepted=9, rejected=1), Account(accepted=0, rejected=10), Account()]
+    accounts = [
+        Account(accepted=9, rejected=1, sent_accepted=9),
+        Account(accepted=0, rejected=10, sent_rejected=1),
+        Account(accepted=5),
+    ]
     records = [Recorded(kind, (1,), (2,)) for kind in ("a", "b", "c")]
-    assert acceptance_by_kind(records, accounts) == {"a": 0.9, "b": 0.0, "overall": 0.45}
+    assert acceptance_by_kind(records, accounts) == {"a": 1.0, "b": 0.0, "overall": 0.9}
+    assert acceptance_by_kind(records, accounts, of_sent=False) == {"a": 0.9, "b": 0.0, "c": 1.0, "overall": 0.56}
+
+
+def test_cells_in_which_the_formula_allows_two_are_told_from_the_others() -> None:
+    usual = {"draft_ms": 9.0, "streams": False}
+    cells = [
+        {"expected": 2.1, "steady_speedup": 2.3, "speedup": 1.9, **usual},
+        {"expected": 2.4, "steady_speedup": 1.8, "speedup": 1.7, **usual},
+        {"expected": 1.2, "steady_speedup": 2.2, "speedup": 1.0, **usual},
+    ]
+    found = _extremes(cells)
+    assert (found["two_allowed_cells"], found["two_reached_cells"], found["two_allowed_median_speedup"]) == (2, 1, 2.05)
+    assert (found["min_speedup"], found["max_speedup"]) == (1.0, 1.9)
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from voice.errors import ModelError
 from voice.models import files, manifest, store
 from voice.models.store import as_shipped, home
 
-_WITHIN_S = 240.0
+_WITHIN_S = 600.0
 
 
 def quantised(name_or_path: str, kind: str) -> Path:
     """A language model as ``q4_0`` or ``q8_0``: made once from the file as shipped, kept beside the models.
+
+    Q4_0 is made by the importance of the model's columns (:mod:`voice.models.importance`): half a minute, once.
 
     Args:
         name_or_path: a name in the manifest, or a GGUF file.
@@ -27,12 +29,13 @@ def quantised(name_or_path: str, kind: str) -> Path:
             store.check(known, file)
     source = as_shipped(known) if known is not None else store.locate(name_or_path)
     folder = home() / "pairs"
-    made = folder / f"{source.stem}.{files.sha256(source)[:12]}.{kind}.gguf"
+    weighed = ["weighed"] if kind == "q4_0" else []
+    made = folder / f"{source.stem}.{files.sha256(source)[:12]}.{'-'.join([kind, *weighed])}.gguf"
     if made.is_file():
         return made
     folder.mkdir(parents=True, exist_ok=True)
     part = made.with_suffix(".part")
-    command = [sys.executable, "-m", "voice.models.trial", "quantise", str(source), str(part), kind]
+    command = [sys.executable, "-m", "voice.models.trial", "quantise", str(source), str(part), kind, *weighed]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN_S, check=False)  # noqa: S603
     except (subprocess.TimeoutExpired, OSError) as error:

@@ -1,6 +1,7 @@
-"""Parts of ``voice bench speculative`` that stand alone: chance, clients, first audio; and how its result is shown."""
+"""Parts of ``voice bench speculative`` that stand alone: chance and first audio."""
 
 import asyncio
+import copy
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -12,14 +13,14 @@ import numpy.typing as npt
 
 from voice.bench.paced import FixedPlan, OfferedVerifier, Recorded
 from voice.bench.report import summary
-from voice.config import LlmConfig, TtsConfig, VerifierConfig
+from voice.config import LlmConfig, TtsConfig
 from voice.draft import chi2
 from voice.draft.acceptance import Proposal, Row, Sampling, choose, distribution, draw
+from voice.draft.confidence import Calibration
 from voice.draft.edge import EdgeDrafter
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
 from voice.draft.terms import Terms
-from voice.draft.verifier import Block
 from voice.errors import ChatError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.sequence import Choice
@@ -27,7 +28,6 @@ from voice.llm.stream import Result
 from voice.stages import Token
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.piper import PiperSynthesizer
-from voice.verifier.target import Judge, Target
 
 Progress = Callable[[str, int, int], None]
 SMALL = Sampling(1.2, top_k=9)
@@ -124,64 +124,6 @@ def _wrong(p: Row, q: Row, rng: np.random.Generator) -> int:
     return token if rng.random() * q[token] < p[token] else draw(p, rng)
 
 
-# --- clients -----------------------------------------------------------------------------------------------------------------
-
-CLIENTS = 8
-ROUND_TRIP_S = 0.04
-DRAFT_S = 0.03
-
-
-async def clients(target: Path, recorded: Sequence[Recorded], *, progress: Progress) -> dict[str, Any]:
-    """Throughput of one client and of eight, with a network and drafting between the blocks and without; the same replies?"""
-    records = [record for record in recorded if len(record.reply) > 8][:CLIENTS]
-    records = (records * CLIENTS)[:CLIENTS]
-    config = VerifierConfig(model=str(target), clients=CLIENTS, context_tokens=512)
-    verifying = await asyncio.to_thread(Target, config)
-    try:
-        return await _clients(verifying, records, progress)
-    finally:
-        verifying.close()
-
-
-async def _clients(verifying: Target, records: Sequence[Recorded], progress: Progress) -> dict[str, Any]:
-    results: dict[str, Any] = {}
-    wrong = replies = 0
-    for name, pause_s in (("networked", ROUND_TRIP_S + DRAFT_S), ("saturated", 0.0)):
-        rates = []
-        for count in (1, CLIENTS):
-            progress(f"clients, {name}", int(count > 1), 2)
-            judges = [verifying.open() for _ in range(count)]
-            began_s = time.perf_counter()
-            found = await asyncio.gather(
-                *(
-                    _client(judge, record, pause_s, seed)
-                    for seed, (judge, record) in enumerate(zip(judges, records, strict=False))
-                )
-            )
-            took_s = time.perf_counter() - began_s
-            rates.append(sum(len(reply) for reply in found) / took_s)
-            wrong += sum(reply != record.reply for reply, record in zip(found, records, strict=False))
-            replies += count
-            for judge in judges:
-                judge.close()
-        results[f"{name}_tokens_per_s"] = [round(rate, 1) for rate in rates]
-        results["throughput_ratio" if name == "networked" else "saturated_ratio"] = round(rates[1] / rates[0], 2)
-    return {**results, "replies": replies, "unchanged": replies - wrong, "round_trip_ms": 40, "drafting_ms": 30}
-
-
-async def _client(judge: Judge, record: Recorded, pause_s: float, seed: int) -> tuple[int, ...]:
-    """Draft four tokens at a time, four of five of them right; what is approved."""
-    rng = random.Random(seed)  # noqa: S311
-    found: list[int] = []
-    while len(found) < len(record.reply):
-        ahead = record.reply[len(found) : len(found) + 4]
-        draft = tuple(Proposal(token if rng.random() < 0.8 else 1000 + token % 1000) for token in ahead)
-        await asyncio.sleep(pause_s)
-        verdict = await judge.verify(Block((*record.prompt, *found), draft))
-        found += [chosen.token for chosen in verdict.tokens]
-    return tuple(found[: len(record.reply)])
-
-
 # --- first audio -------------------------------------------------------------------------------------------------------------
 
 PROMPT_MS = 50.0
@@ -190,7 +132,13 @@ DEADLINE_MS = 150.0
 
 
 async def first_audio(
-    drafting: EdgeModel, tts: TtsConfig, recorded: Sequence[Recorded], *, count: int, progress: Progress
+    drafting: EdgeModel,
+    tts: TtsConfig,
+    recorded: Sequence[Recorded],
+    calibration: Calibration,
+    *,
+    count: int,
+    progress: Progress,
 ) -> dict[str, Any]:
     """From the request to the first audio of the first clause, at round trips of 20, 40 and 80 ms and 30 ms a token."""
     voice = await asyncio.to_thread(PiperSynthesizer, tts)
@@ -200,6 +148,7 @@ async def first_audio(
     for rtt_ms, controller in controllers.items():
         controller.rtt.add(rtt_ms)
         controller.token.add(30.0)
+        controller.calibration = copy.deepcopy(calibration)
     try:
         for number in range(count):
             progress("first audio", number, count)

@@ -68,11 +68,13 @@ class Proposal:
         token: its number.
         support: the tokens that it was drawn from ...
         weights: ... and with which probabilities; both empty for a drafter that takes its first choice.
+        confidence: the drafter's probability of its first choice, known before the token was drawn; it does not travel.
     """
 
     token: int
     support: tuple[int, ...] = ()
     weights: tuple[float, ...] = ()
+    confidence: float = 1.0
 
 
 def distribution(logits: Logits, sampling: Sampling) -> Row:

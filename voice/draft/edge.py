@@ -139,12 +139,12 @@ def propose(logits: npt.NDArray[np.float32], sampling: Sampling, rng: np.random.
         token = int(logits.argmax())
         if not np.isfinite(logits[token]):
             raise BadRow("the logits hold NaN or infinity")
-        return Proposal(token)
+        return Proposal(token, confidence=1.0 / float(np.exp(logits - logits[token]).sum()))
     limit = min(SUPPORT, sampling.top_k or SUPPORT)
     row = distribution(logits, Sampling(sampling.temperature, limit, sampling.top_p))
     token = draw(row, rng)
     support = np.flatnonzero(row)
-    return Proposal(token, tuple(map(int, support)), tuple(map(float, row[support])))
+    return Proposal(token, tuple(map(int, support)), tuple(map(float, row[support])), float(row.max()))
 
 
 async def read_identity(model: EdgeModel) -> Identity:

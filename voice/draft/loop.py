@@ -14,14 +14,15 @@ When the verifier is silent for too long, or answers what cannot be, the edge fi
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from voice.draft.acceptance import Proposal
+from voice.draft.ahead import Ahead
 from voice.draft.plan import Controller, Plan
+from voice.draft.tasks import forget, next_of, retire, stop
 from voice.draft.terms import Account, Approved, Drafter, Terms
 from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
 from voice.errors import ChatError, VerifierError
@@ -29,9 +30,10 @@ from voice.errors import ChatError, VerifierError
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
 CLAUSE_TOKENS = 8
-"""A first clause is not longer: with so many approved at the deadline nothing is forced."""
-ALONE_TOKENS = 12
-"""Beside a stream the edge drafts the first few tokens: it may have to step in, and acceptance is learnt from them."""
+"""With so many approved at the deadline the first clause is as good as there, and nothing is forced."""
+FIRST_TOKENS = 12
+"""Of a first clause that is forced, at most. The edge drafts so many in any case: it may have to step in, and acceptance is
+learnt from them. A verifier that takes offers gets them too: they are there before it has read the prompt."""
 OFFERED_AHEAD = 16
 """Draft tokens ahead of what was approved, with a verifier that takes offers. It drops what is further on."""
 STALE_ANSWERS = 3
@@ -54,18 +56,14 @@ class Reply:
         self._controller = controller
         self._terms = terms
         self._tokens = list(terms.prefix)
-        self._ahead: deque[Proposal] = deque()
-        self._sent_to = len(self._tokens)
+        self._ahead = Ahead(drafter, self._tokens, controller.calibration)
         self._flights: deque[_Flight] = deque()
         self._out: deque[Approved] = deque()
-        self._writing: asyncio.Task[Proposal | None] | None = None
-        self._written_out = False
         self._stream: AsyncGenerator[Chosen, None] | None = None
         self._streaming: asyncio.Task[Chosen | None] | None = None
         self._done = terms.max_tokens < 1
         self._reconsider_at = RECONSIDER_AFTER
         self._judged_at_s = self._streamed_at_s = 0.0
-        self._draft_at = 0
         self._forced = False
         self._offer: Callable[[int, Sequence[int]], Awaitable[None]] | None = getattr(verifier, "offer", None)
         self._depth = verifier.depth if self._offer is None else 0
@@ -81,7 +79,7 @@ class Reply:
         """
         began_s = self._judged_at_s = asyncio.get_running_loop().time()
         try:
-            self._restart_draft()
+            self._ahead.restart()
             if self.account.plan.streams or self._offer is not None:
                 self._start_stream()
             else:
@@ -93,7 +91,7 @@ class Reply:
                     yield self._out.popleft()
         finally:
             self._drafter.stop()
-            await self._stop(self._writing, *(flight.task for flight in self._flights))
+            await stop(self._ahead.writing, *(flight.task for flight in self._flights))
             await self._stop_stream()
 
     def _note_time(self, began_s: float) -> None:
@@ -107,11 +105,11 @@ class Reply:
             await self._finish_alone()
             return
         try:
-            if self._writing is None and self._may_write():
-                self._writing = asyncio.create_task(self._drafter.next())
+            if self._may_write():
+                self._ahead.write()
             if self._offer is None:
                 self._send_what_is_ready()
-            elif not self.account.plan.streams:
+            else:
                 await self._offer_what_is_ready(self._offer)
             await self._wait(began_s)
             self._take_draft()
@@ -124,12 +122,17 @@ class Reply:
 
     def _may_write(self) -> bool:
         """Whether the draft should go on. Beside a stream it goes only as far as the edge may have to step in."""
-        if self._written_out or len(self._tokens) + len(self._ahead) >= self._limit:
+        ahead, plan = len(self._ahead), self.account.plan
+        if self._ahead.written_out or self._ahead.end >= self._limit:
             return False
-        plan = self.account.plan
-        if plan.streams:
-            return len(self._ahead) < ALONE_TOKENS - self.account.approved
-        return len(self._ahead) < (OFFERED_AHEAD if self._offer is not None else 2 * (plan.depth + 1) * plan.draft_tokens)
+        if plan.streams or self._may_be_forced:
+            return ahead < FIRST_TOKENS - self.account.approved
+        most = OFFERED_AHEAD if self._offer is not None else 2 * (plan.depth + 1) * plan.draft_tokens
+        return ahead < most and self._controller.pays(self._terms.kind, self._ahead.chance)
+
+    @property
+    def _may_be_forced(self) -> bool:
+        return self._terms.deadline_ms is not None and not self._forced and self.account.approved < CLAUSE_TOKENS
 
     @property
     def _limit(self) -> int:
@@ -137,13 +140,11 @@ class Reply:
 
     async def _wait(self, began_s: float) -> None:
         loop = asyncio.get_running_loop()
-        waits: list[asyncio.Task[Any]] = [task for task in (self._writing, self._streaming) if task is not None]
+        waits: list[asyncio.Task[Any]] = [task for task in (self._ahead.writing, self._streaming) if task is not None]
         waits += [flight.task for flight in list(self._flights)[:1]]
         until_s = self._judged_at_s + self._terms.patience_ms / 1e3
-        deadline = self._terms.deadline_ms
-        late = deadline is not None and not self._forced and self.account.approved < CLAUSE_TOKENS
-        forced_s = began_s + deadline / 1e3 if deadline is not None and late else None
-        if forced_s is not None and (self._ahead or loop.time() < forced_s):
+        forced_s = began_s + (self._terms.deadline_ms or 0.0) / 1e3 if self._may_be_forced else None
+        if forced_s is not None and (loop.time() < forced_s or self._whole_words()):
             until_s = min(until_s, forced_s)
         done: set[asyncio.Task[Any]] = set()
         if waits:
@@ -157,77 +158,61 @@ class Reply:
 
     # --- the draft -----------------------------------------------------------------------------------------------------------
 
-    def _restart_draft(self) -> None:
-        self._ahead.clear()
-        self._sent_to = len(self._tokens)
-        self._written_out = False
-        self._draft_at = len(self._tokens)
-        self._drafter.begin(self._tokens)
-        if self._writing is not None:
-            self._writing.cancel()
-            self._writing = None
-
     def _take_draft(self) -> None:
-        if self._writing is None or not self._writing.done():
-            return
-        task, self._writing = self._writing, None
         try:
-            proposal = task.result()
+            self._keep(self._ahead.take())
         except ChatError:  # the reply can do without its edge as long as the verifier answers
+            self._ahead.written_out = True
             if self._offer is not None:
                 self.account.plan = Plan()
             elif self.account.plan.draft_tokens:
                 self._switch_to_stream()
-            proposal = None
-        if proposal is None:
-            self._written_out = True
+
+    def _keep(self, written: tuple[int, Proposal] | None) -> None:
+        if written is None:
             return
+        place, proposal = written
         self.account.drafted += 1
-        self._written_out = self._terms.ends(proposal.token)
+        self._ahead.written_out = self._terms.ends(proposal.token)
         if self._drafter.token_ms:
             self._controller.draft.add(self._drafter.token_ms)
-        place, self._draft_at = self._draft_at, self._draft_at + 1
         if place >= len(self._tokens):
-            self._ahead.append(proposal)
-            return
-        right = self._tokens[place] == proposal.token  # the verifier was faster
-        self._count(int(right), int(not right))
-        if not right:
+            self._ahead.proposals.append(proposal)
+        elif not self._compare(proposal, self._tokens[place], sent=False):  # the verifier was faster
             self.account.rollbacks += 1
-            self._restart_draft()
+            self._ahead.restart()
 
     async def _offer_what_is_ready(self, offer: Callable[[int, Sequence[int]], Awaitable[None]]) -> None:
-        behind = max(0, self._sent_to - len(self._tokens))
-        unsent = [proposal.token for proposal in list(self._ahead)[behind:]]
+        unsent = self._ahead.unsent()
         if unsent and self._stream is not None:
-            place, self._sent_to = len(self._tokens) + behind, len(self._tokens) + len(self._ahead)
+            place, proposals = self._ahead.send(unsent)
             self.account.rounds += 1
-            await offer(place, unsent)
+            await offer(place, [proposal.token for proposal in proposals[-unsent:]])
 
     def _send_what_is_ready(self) -> None:
         plan = self.account.plan
         while not plan.streams and len(self._flights) < min(plan.depth, self._verifier.depth):
-            unsent = len(self._tokens) + len(self._ahead) - self._sent_to
-            stopped = self._written_out or len(self._tokens) + len(self._ahead) >= self._limit
+            unsent = self._ahead.unsent()
+            stopped = not self._may_write() or self._ahead.sure < len(self._ahead)
             if unsent < plan.draft_tokens and not (unsent and stopped) and (self._flights or not stopped):
                 return
             if not unsent and self._flights:
                 return
-            self._send(min(unsent, plan.draft_tokens))
+            # With nothing on the way, a token that one is not sure of costs no more than the question without it.
+            self._send(min(max(unsent, len(self._ahead) > 0), plan.draft_tokens))
 
     def _send(self, count: int) -> None:
         """Send a block of ``count`` tokens behind what was sent last."""
-        behind = self._sent_to - len(self._tokens)
-        ahead = list(self._ahead)
-        draft = tuple(ahead[behind : behind + count])
+        _, proposals = self._ahead.send(count)
+        behind = len(proposals) - count
+        draft = tuple(proposals[behind:])
         block = Block(
-            prefix=(*self._tokens, *(proposal.token for proposal in ahead[:behind])),
+            prefix=(*self._tokens, *(proposal.token for proposal in proposals[:behind])),
             draft=draft,
             sampling=self._terms.sampling,
             bonus=not any(proposal.support for proposal in draft) or self.account.plan.depth == 1,
             follows=bool(self._flights),
         )
-        self._sent_to += count
         task = asyncio.create_task(self._verifier.verify(block))
         self._flights.append(_Flight(block, task, asyncio.get_running_loop().time()))
 
@@ -251,7 +236,7 @@ class Reply:
         if self.account.stale > STALE_ANSWERS:
             raise VerifierError("the verifier keeps losing the thread")
         self._abandon_flights()
-        self._sent_to = len(self._tokens)
+        self._ahead.sent_to = len(self._tokens)
 
     def _note_flight(self, flight: _Flight, verdict: Verdict) -> None:
         self.account.rounds += 1
@@ -267,44 +252,43 @@ class Reply:
         known = len(self._tokens) - len(block.prefix)
         if known < 0 or [chosen.token for chosen in verdict.tokens[:known]] != self._tokens[len(block.prefix) :]:
             raise VerifierError("the verifier's answers contradict one another")
-        kept = lost = 0
         for chosen in verdict.tokens[known:]:
-            if self._done:
-                break
-            drafted = bool(self._ahead)
-            right = self._approve(chosen)
-            kept += drafted and right
-            lost += drafted and not right
-        self._count(kept, lost)
+            if not self._done:
+                self._approve(chosen)
 
-    def _count(self, accepted: int, rejected: int) -> None:
-        self.account.accepted += accepted
-        self.account.rejected += rejected
-        if accepted or rejected:
-            self._controller.judged(self._terms.kind, accepted, rejected)
+    def _compare(self, proposal: Proposal, token: int, *, sent: bool) -> bool:
+        """Learn from what the verifier has said in a draft token's place."""
+        right = proposal.token == token
+        self.account.accepted += right
+        self.account.rejected += not right
+        self.account.sent_accepted += sent and right
+        self.account.sent_rejected += sent and not right
+        self._controller.judged(self._terms.kind, int(right), int(not right))
+        self._controller.calibration.add(proposal.confidence, right)
+        return right
 
-    def _approve(self, chosen: Chosen, by: Literal["verifier", "edge"] = "verifier") -> bool:
-        """Add a token to the reply; False if the draft said otherwise (not: if there was none)."""
+    def _approve(self, chosen: Chosen, by: Literal["verifier", "edge"] = "verifier") -> None:
+        """Add a token to the reply; if the draft said otherwise it begins anew."""
+        sent = self._ahead.sent_to > len(self._tokens)
         self._tokens.append(chosen.token)
-        self._sent_to = max(self._sent_to, len(self._tokens))
         self._judged_at_s = asyncio.get_running_loop().time()
         self.account.approved += 1
         self.account.by_edge += by == "edge"
         self._done = self._terms.ends(chosen.token) or self.account.approved >= self._terms.max_tokens
         self._out.append(Approved(chosen.token, chosen.logprob, by))
-        expected = self._ahead.popleft() if self._ahead else None
-        if expected is not None and expected.token == chosen.token:
-            return True
-        if expected is not None and not self._done:
+        expected = self._ahead.proposals.popleft() if self._ahead else None
+        if expected is None:
+            return
+        right = expected.token == chosen.token if by == "edge" else self._compare(expected, chosen.token, sent=sent)
+        if not right and not self._done:
             self.account.rollbacks += 1
             self._abandon_flights()
-            self._restart_draft()
-        return expected is None
+            self._ahead.restart()
 
     def _abandon_flights(self) -> None:
         for flight in self._flights:
             flight.task.cancel()
-            flight.task.add_done_callback(_forget)
+            flight.task.add_done_callback(forget)
         self._flights.clear()
 
     def _reconsider(self) -> None:
@@ -332,7 +316,7 @@ class Reply:
             tuple(self._tokens), max_tokens=self._limit - len(self._tokens), sampling=self._terms.sampling
         )
         self._streamed_at_s = 0.0
-        self._streaming = asyncio.create_task(_next_of(self._stream))
+        self._streaming = asyncio.create_task(next_of(self._stream))
 
     def _take_streamed(self) -> None:
         if self._streaming is None or not self._streaming.done() or self._stream is None:
@@ -342,78 +326,57 @@ class Reply:
             self._done = True
             return
         now_s = asyncio.get_running_loop().time()
-        if self._streamed_at_s and self.account.plan.streams:
+        alone = self.account.plan.streams and self._ahead.sent_to <= len(self._tokens)
+        if self._streamed_at_s and alone:
             self._controller.token.add(max(0.01, (now_s - self._streamed_at_s) * 1e3))
-        self._streamed_at_s = now_s
-        drafted = bool(self._ahead)
-        right = self._approve(chosen)
-        if drafted:
-            self._count(int(right), int(not right))
-        self._streaming = None if self._done else asyncio.create_task(_next_of(self._stream))
+        self._streamed_at_s = now_s if alone else 0.0
+        self._approve(chosen)
+        self._streaming = None if self._done else asyncio.create_task(next_of(self._stream))
 
     async def _stop_stream(self) -> None:
-        await self._stop(self._streaming)
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            with contextlib.suppress(VerifierError):
-                await stream.aclose()
+        streaming, stream, self._streaming, self._stream = self._streaming, self._stream, None, None
+        if stream is not None:
+            await retire(streaming, stream)
 
     # --- the edge steps in ---------------------------------------------------------------------------------------------------
 
     def _force(self) -> bool:
         """Speak what the edge has, up to a whole word; the verifier goes on from there. False if it has nothing yet."""
-        room = CLAUSE_TOKENS + 1 - self.account.approved
-        count = self._terms.whole_words([proposal.token for proposal in list(self._ahead)[:room]])
+        count = self._whole_words()
         if not count:
             return False
         self._forced = True
         self._abandon_flights()
-        for proposal in list(self._ahead)[:count]:
+        for proposal in list(self._ahead.proposals)[:count]:
             if not self._done:
                 self._approve(Chosen(proposal.token), by="edge")
-        self._sent_to = len(self._tokens)
+        self._ahead.sent_to = len(self._tokens)
         if self._done:
             return True
         if self._stream is not None:
             self._streaming, stopped = None, (self._streaming, self._stream)
-            asyncio.get_running_loop().create_task(self._retire(*stopped)).add_done_callback(_forget)
+            asyncio.get_running_loop().create_task(retire(*stopped)).add_done_callback(forget)
             self._start_stream()
         else:
             self._send(0)
         return True
 
-    async def _retire(self, task: "asyncio.Task[Chosen | None] | None", stream: AsyncGenerator[Chosen, None]) -> None:
-        await self._stop(task)
-        with contextlib.suppress(VerifierError):
-            await stream.aclose()
+    def _whole_words(self) -> int:
+        """Draft tokens that may be forced."""
+        room = FIRST_TOKENS + 1 - self.account.approved
+        return self._terms.whole_words([proposal.token for proposal in list(self._ahead.proposals)[:room]])
 
     async def _finish_alone(self) -> None:
         """The verifier is gone: one more token of the edge's own, and so on until the reply ends."""
         if self._flights or self._stream is not None:
             self._abandon_flights()
             await self._stop_stream()
-            self._streaming = None
-        if not self._ahead and not self._written_out:
-            writing, self._writing = self._writing or asyncio.create_task(self._drafter.next()), None
-            proposal = await writing
-            if proposal is not None:
-                self._ahead.append(proposal)
+        while not self._ahead and not self._ahead.written_out:
+            self._ahead.write()
+            if self._ahead.writing is not None:
+                await asyncio.wait([self._ahead.writing])
+            self._keep(self._ahead.take())
         if not self._ahead:
             self._done = True
             return
-        self._approve(Chosen(self._ahead[0].token), by="edge")
-
-    async def _stop(self, *tasks: "asyncio.Task[object] | None") -> None:
-        running = [task for task in tasks if task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-
-
-async def _next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:
-    return await anext(stream, None)
-
-
-def _forget(task: "asyncio.Task[object]") -> None:
-    if not task.cancelled():
-        task.exception()
+        self._approve(Chosen(self._ahead.proposals[0].token), by="edge")

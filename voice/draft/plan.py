@@ -16,12 +16,13 @@ gain is worth it.
 from dataclasses import dataclass, field
 
 from voice.draft.acceptance import expected_tokens
+from voice.draft.confidence import Calibration, pays
 
 MARGIN = 1.25
 """Blocks must be expected to be this many times as fast as streaming: the expectation is one of long replies."""
-
-
 OFFER_MARGIN = 1.03
+VERIFY_SHARE = 0.08
+"""What a draft token adds to a step as long as that was not measured, as a share of the step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class Controller:
         self.block_token = Estimate()
         """What a draft token adds to a step."""
         self.draft = Estimate()
+        self.calibration = Calibration()
 
     def acceptance(self, kind: str) -> Acceptance:
         """Of one kind of task. One that was never met begins where all others are."""
@@ -186,6 +188,11 @@ class Controller:
         """Draft tokens stood or fell."""
         self.acceptance(kind).add(accepted, rejected)
         self._all.add(accepted, rejected)
+
+    def pays(self, kind: str, chance: float) -> bool:
+        """Whether another draft token is worth its cost when those before it stand with this probability."""
+        c = self.conditions(kind)
+        return c is None or pays(chance, token_ms=c.token_ms, verify_ms=c.verify_ms, draft_ms=c.draft_ms)
 
     def flight(self, *, took_ms: float, compute_ms: float, draft_tokens: int, queued: bool, prompt: bool) -> None:
         """A block came back. ``queued``: it waited behind another; ``prompt``: the prompt was computed with it."""
@@ -202,7 +209,7 @@ class Controller:
             acceptance=self.acceptance(kind).rate,
             rtt_ms=self.rtt.value_ms,
             token_ms=self.token.value_ms,
-            verify_ms=self.block_token.value_ms if self.block_token.seen else 0.15 * self.token.value_ms,
+            verify_ms=self.block_token.value_ms if self.block_token.seen else VERIFY_SHARE * self.token.value_ms,
             draft_ms=self.draft.value_ms,
         )
 

@@ -71,7 +71,18 @@ class Approved:
 
 @dataclass(slots=True)
 class Account:
-    """What a reply came to. Tokens, unless the name says otherwise."""
+    """What a reply came to. Tokens, unless the name says otherwise.
+
+    Attributes:
+        approved: of the reply.
+        by_edge: of them, the edge's own.
+        drafted: written by the drafter.
+        accepted: draft tokens that the verifier has said too, sent or not ...
+        rejected: ... and those for which it said another one.
+        sent_accepted: of the accepted, those that were sent for judgement ...
+        sent_rejected: ... and of the rejected.
+        rounds: messages with draft tokens, or blocks.
+    """
 
     plan: Plan = field(default_factory=Plan)
     approved: int = 0
@@ -79,6 +90,8 @@ class Account:
     drafted: int = 0
     accepted: int = 0
     rejected: int = 0
+    sent_accepted: int = 0
+    sent_rejected: int = 0
     rounds: int = 0
     stale: int = 0
     rollbacks: int = 0
@@ -96,6 +109,6 @@ class Account:
 
     @property
     def acceptance(self) -> float | None:
-        """The share of judged draft tokens that stood; None when none was judged."""
-        judged = self.accepted + self.rejected
-        return self.accepted / judged if judged else None
+        """The share of the draft tokens sent and judged that stood; None when none was."""
+        judged = self.sent_accepted + self.sent_rejected
+        return self.sent_accepted / judged if judged else None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from voice.errors import ChatBusy, ChatError
-from voice.llm.history import common_prefix
+from voice.llm.cache import keep, truncate
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, padded, plan_step
 from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
@@ -253,7 +253,7 @@ class Engine:
                     self._end(job)
                     slot.job = None
                     continue
-            kept = self._keep(runtime, slot, job)
+            kept = keep(runtime, slot, job)
             job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
             if job.kind is Kind.REPLY:
                 job.sampler = self._new_sampler()
@@ -262,24 +262,6 @@ class Engine:
             if kept == len(job.tokens):  # a prefill that changes nothing
                 self._end(job)
                 slot.job = None
-
-    def _keep(self, runtime: Runtime, slot: Slot, job: Job) -> int:
-        """Forget what does not agree with the job; returns how many of its tokens the cache holds.
-
-        The last token is computed again even if it is there: only computing it gives what comes next.
-        """
-        wanted = job.choice.known - 1 if job.choice is not None else len(job.tokens) - (job.kind is not Kind.PREFILL)
-        kept = min(common_prefix(slot.cached, job.tokens), wanted)
-        if kept == len(slot.cached) or (job.kind is Kind.PREFILL and kept == wanted):
-            return kept
-        return self._truncate(runtime, slot, kept)
-
-    def _truncate(self, runtime: Runtime, slot: Slot, length: int) -> int:
-        """Shorten a conversation's cache to ``length`` or, with a model that cannot do so, to less; returns the new length."""
-        if not runtime.truncate(slot.sequence, length):
-            length = 0
-        del slot.cached[length:]
-        return length
 
     def _refresh(self, runtime: Runtime, slot: Slot) -> None:
         """Put a conversation back to its beginning: the system prompt."""
@@ -355,7 +337,7 @@ class Engine:
             if last or not choice.goes_on:
                 self._end(job)
             elif len(slot.cached) > position + 1:
-                self._truncate(runtime, slot, position + 1)
+                truncate(runtime, slot, position + 1)
             return
 
     def _generate(self, runtime: Runtime, job: Job, row: int) -> None:
@@ -379,7 +361,7 @@ class Engine:
     def _recover(self, runtime: Runtime, step: Step, code: Decoded) -> None:
         """Bring the cache back to what the slots say it holds; fail the step's jobs unless it can be computed again."""
         for slot, _, _ in step:
-            self._truncate(runtime, slot, len(slot.cached))
+            truncate(runtime, slot, len(slot.cached))
         if code is Decoded.ABORTED:
             return
         reason = "its cache is full" if code is Decoded.NO_ROOM else "llama.cpp could not compute a step"

@@ -1,6 +1,7 @@
 """One trial of one GGUF file, in a process of its own: a build or a file that crashes takes only this process with it.
 
-``python -m voice.models.trial quantise SOURCE TARGET q4_0`` writes another quantisation;
+``python -m voice.models.trial quantise SOURCE TARGET q4_0`` writes another quantisation; with ``weighed`` behind it, one made
+by the importance of each column (:mod:`voice.models.importance`);
 ``python -m voice.models.trial measure FILE THREADS REFERENCE.npz`` prints a JSON object with ``prefill_ms``, ``decode_ms``,
 ``agreement`` and ``divergence``. When REFERENCE.npz does not exist yet, the file answers the prompts and becomes it.
 
@@ -21,6 +22,8 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
+from voice.models.importance import QUESTIONS, Columns, Watch, apply, importance
+
 PROMPTS = (
     "What is the capital of France?",
     "How do I boil an egg?",
@@ -38,6 +41,8 @@ KEPT = 256
 """Of each reference distribution the most probable tokens that are compared; the rest is one lump."""
 
 QUANTISATIONS = {"q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0, "q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0}
+KEPT_AT_8_BITS = (b"attn_k", b"attn_v")
+"""With grouped attention they are a twentieth of the weights, and the ones that matter most."""
 
 Logits = npt.NDArray[np.float32]
 LogP = npt.NDArray[np.float64]
@@ -46,13 +51,15 @@ LogP = npt.NDArray[np.float64]
 class Engine:
     """One loaded model with one sequence, through the low-level API."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, watch: Watch | None = None) -> None:
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
         if not self._model:
             raise RuntimeError("llama.cpp cannot load the file")
         settings = llama_cpp.llama_context_default_params()
         settings.n_ctx = settings.n_batch = settings.n_ubatch = CONTEXT_TOKENS
         settings.n_threads = settings.n_threads_batch = threads
+        if watch is not None:
+            settings.cb_eval = watch.callback
         self._context = llama_cpp.llama_init_from_model(self._model, settings)
         if not self._context:
             raise RuntimeError("llama.cpp cannot make a context")
@@ -167,12 +174,36 @@ def time_it(engine: Engine, *, rounds: int = 9) -> tuple[float, float]:
     return min(prefill), min(decode)
 
 
-def quantise(source: Path, target: Path, kind: str) -> None:
-    """Write ``source`` in another quantisation, from whatever it is quantised to now."""
+def weigh(source: Path) -> Columns:
+    """The importance of a model's columns, by its own answers."""
+    engine = Engine(source, threads=1)
+    prompts = [engine.chat(question) for question in QUESTIONS]
+    texts = [[*prompt, *engine.answer(prompt)] for prompt in prompts]
+    watch = Watch()
+    watched = Engine(source, threads=1, watch=watch)
+
+    def read(text: Sequence[int]) -> None:
+        watched.forget()
+        watched.decode(text, last_only=False)
+
+    return importance(texts, read, watch)
+
+
+def quantise(source: Path, target: Path, kind: str, *, weighed: bool = False) -> None:
+    """Write ``source`` in another quantisation, from whatever it is quantised to now.
+
+    Args:
+        source: a GGUF.
+        target: another.
+        kind: the quantisation.
+        weighed: by the importance of each column; the matrices of attention's keys and values then stay at Q8_0.
+    """
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = QUANTISATIONS[kind]
     settings.allow_requantize = True
+    alive = apply(settings, weigh(source), KEPT_AT_8_BITS) if weighed else []
     status = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(settings))
+    alive.clear()
     if status != 0:
         raise RuntimeError(f"llama.cpp cannot quantise to {kind}: status {status}")
 
@@ -181,7 +212,7 @@ def main(arguments: Sequence[str]) -> None:
     """The command line of the child."""
     llama_cpp.llama_backend_init()
     if arguments[0] == "quantise":
-        quantise(Path(arguments[1]), Path(arguments[2]), arguments[3])
+        quantise(Path(arguments[1]), Path(arguments[2]), arguments[3], weighed="weighed" in arguments[4:])
         return
     engine = Engine(Path(arguments[1]), threads=int(arguments[2]))
     agreement, distance = compare(engine, Path(arguments[3]))
