@@ -6,7 +6,9 @@ skip vLLM's prefix cache unless the server allows otherwise, so the whole prefix
 a prefill does.
 """
 
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,17 @@ from voice.errors import BadVerdict, VerifierError
 
 MAX_TOP = 20
 """vLLM's own limit (``--max-logprobs``)."""
+
+PLAIN: Mapping[str, Any] = {
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "min_p": 0.0,
+    "skip_special_tokens": False,
+    "return_tokens_as_token_ids": True,
+}
+"""Said with every question: what is not said vLLM takes from the model's ``generation_config.json``, penalties included. They
+would change what is streamed and not the probabilities that drafts are judged by."""
 
 
 class VllmVerifier:
@@ -62,14 +75,15 @@ class VllmVerifier:
             "temperature": 0.0,
             "logprobs": top,
             "prompt_logprobs": top,
-            "return_tokens_as_token_ids": True,
+            **PLAIN,
         }
+        began_s = time.perf_counter()
         answer = await http.post(self._http, "/v1/completions", body)
-        if isinstance(answer, dict) and answer.get("model", self.identity.model) != self.identity.model:
-            raise BadVerdict("another model answers in the middle of the conversation")
+        elapsed_ms = (time.perf_counter() - began_s) * 1e3
         rows = _rows(answer, len(block.prefix), drafted, top)
+        self._note_version(answer)
         accepted, tokens = http.judge(block, rows, self._rng, given=top)
-        return Verdict(accepted, tokens)
+        return Verdict(accepted, tokens, compute_ms=max(0.0, elapsed_ms - self.identity.rtt_ms))
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""
@@ -81,23 +95,36 @@ class VllmVerifier:
             "top_p": sampling.top_p,
             "top_k": sampling.top_k or -1,
             "logprobs": 1,
-            "skip_special_tokens": False,
             "include_stop_str_in_output": True,
-            "return_tokens_as_token_ids": True,
             "stream": True,
+            **PLAIN,
         }
         async for event in http.events(self._http, "/v1/completions", body):
+            if isinstance(event, dict) and "error" in event:
+                raise VerifierError(f"vLLM failed in the middle of a reply: {str(event['error'])[:200]}")
             try:
+                self._note_version(event)
                 for choice in event["choices"]:
                     found = choice.get("logprobs") or {"tokens": [], "token_logprobs": []}
                     for name, logprob in zip(found["tokens"], found["token_logprobs"], strict=True):
                         yield Chosen(_number(name), float(logprob))
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise BadVerdict("vLLM's stream holds no token numbers") from error
 
     async def aclose(self) -> None:
         """Close the connections. May be called again."""
         await self._http.aclose()
+
+    def _note_version(self, answer: Mapping[str, Any]) -> None:
+        """Newer versions sign their answers, with their own version and a hash of their settings."""
+        if answer.get("model", self.identity.model) != self.identity.model:
+            raise BadVerdict("another model answers in the middle of the conversation")
+        known, version = self.identity.version, answer.get("system_fingerprint")
+        if not version or version == known:
+            return
+        if known:
+            raise BadVerdict(f"vLLM was {known} and is {version} in the middle of the conversation")
+        self.identity = replace(self.identity, version=str(version))
 
 
 def _number(name: str) -> int:
