@@ -73,6 +73,44 @@ async def test_what_sglang_is_asked() -> None:
         await verifier.aclose()
 
 
+async def test_vllm_is_told_to_add_nothing_of_its_own() -> None:
+    async with vllm_engine() as server:
+        verifier = await VllmVerifier.connect(server.url)
+        await verifier.verify(Block(PREFIX, drafts([1, 2])))
+        assert [c async for c in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY)]
+        for body in server.bodies[-2:]:
+            assert (body["repetition_penalty"], body["presence_penalty"], body["frequency_penalty"]) == (1.0, 0.0, 0.0)
+        await verifier.aclose()
+
+
+async def test_vllm_started_with_other_settings_is_noticed() -> None:
+    def newer(answer: Any) -> Any:
+        answer[-1]["system_fingerprint"] = "vllm-0.33.0-00000000"
+        return answer
+
+    async with vllm_engine() as server:
+        verifier = await VllmVerifier.connect(server.url)
+        assert (await verifier.verify(Block(PREFIX))).compute_ms >= 0
+        assert verifier.identity.version == "vllm-0.32.0-c253aaed"
+        assert len([c async for c in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY)]) == 2
+        await verifier.aclose()
+    async with vllm_engine(lambda answer: newer(answer) if isinstance(answer, list) else answer) as server:
+        verifier = await VllmVerifier.connect(server.url)
+        await verifier.verify(Block(PREFIX))
+        with pytest.raises(VerifierError, match=r"0\.33"):
+            async for _ in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY):
+                pass
+        await verifier.aclose()
+
+
+async def test_vllm_that_fails_in_the_middle_of_a_reply() -> None:
+    async with vllm_engine(always([{"error": {"message": "EngineCore died", "code": 500}}])) as server:
+        verifier = await VllmVerifier.connect(server.url)
+        with pytest.raises(VerifierError, match="EngineCore died"):
+            await anext(verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY))
+        await verifier.aclose()
+
+
 def always(answer: Any) -> Callable[[Any], Any]:
     return lambda _: answer
 
@@ -134,6 +172,7 @@ VLLM: dict[str, Callable[[Any], Any]] = {
     "nan": vllm_rows(nan_entry),
     "another draft": vllm_rows(lambda rows: [*rows[:-1], {"39": {"logprob": -1.0, "rank": 1}}]),
     "another model": lambda answer: {**answer, "model": "other"},
+    "no distribution behind the draft": without("choices", "0", "logprobs"),
     "garbage": lambda _: b"<html>",
     "a list": lambda _: [],
     "silence": lambda _: None,
