@@ -46,6 +46,18 @@ async def test_a_greedy_draft_is_judged_as_the_target_would(adapter: Adapter, en
 
 
 @both
+async def test_nothing_follows_the_end_of_a_reply(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    truth = says(PREFIX, 4)
+    async with engine() as server:
+        verifier = await adapter.connect(server.url)
+        block = Block(PREFIX, drafts(truth[:3]))
+        answer = await verifier.verify(block)  # the engine does not know what ends a reply
+        verdict = believe(block, answer, vocabulary_size=VOCABULARY, ends=lambda token: token == truth[2])
+        assert (verdict.accepted, [c.token for c in verdict.tokens]) == (3, truth[:3])
+        await verifier.aclose()
+
+
+@both
 async def test_a_sampled_draft_comes_from_the_targets_distribution(adapter: Adapter, engine: Callable[..., Engine]) -> None:
     sampling = Sampling(0.9, top_k=6, top_p=0.9)
     expected = distribution(row(PREFIX[-1]), sampling)

@@ -254,7 +254,7 @@ async def _speculative_engine(
     from voice.bench.report import write_json
 
     chosen = [f"draft.{name}={value}" for name, value in (("engine", engine), ("url", url), ("model", model)) if value]
-    config, people = settings(context, *chosen), console()
+    config, people = settings(context, *chosen, "draft.patience_ms=60000"), console()  # a slow reply is measured, too
     with people.status("preparing the edge model …"):
         edge = edge or quantised(config.llm.model, "q4_0")
     with progress_bar() as bar:
