@@ -77,23 +77,22 @@ def vllm(body: dict[str, Any]) -> Any:
             events.append({**head, "choices": [{"index": 0, "text": "x", "logprobs": found, **ends}]})
         events[-1]["choices"][0]["finish_reason"] = "length"
         return [*events[:-1], {**events[-1], "system_fingerprint": "vllm-0.32.0-c253aaed"}]
-    entries: list[Any] = [None]
-    for place in range(1, len(tokens)):
-        scores, own = row(tokens[place - 1]), tokens[place]
-        order = [int(t) for t in np.argsort(-scores)]
-        shown = dict.fromkeys([own, *order[: body["prompt_logprobs"]]])
-        entries.append({str(t): {"logprob": float(scores[t]), "rank": order.index(t) + 1, "decoded_token": "x"} for t in shown})
-    scores = row(tokens[-1])
-    behind = {f"token_id:{t}": float(scores[t]) for t in _top(tokens[-1], body["logprobs"])}
-    first = next(iter(behind))
-    logprobs = {"text_offset": [0], "token_logprobs": [behind[first]], "tokens": [first], "top_logprobs": [behind]}
-    ends = {"finish_reason": "length", "stop_reason": None, "token_ids": None, "prompt_token_ids": None, "routed_experts": None}
+    nothing = {"prompt_logprobs": None, "token_ids": None, "prompt_token_ids": None, "routed_experts": None}
+    choices = []
+    for index, prompt in enumerate(tokens):
+        scores = row(prompt[-1])
+        found = {f"token_id:{t}": float(scores[t]) for t in _top(prompt[-1], body["logprobs"])}
+        first = next(iter(found))
+        logprobs = {"text_offset": [0], "token_logprobs": [found[first]], "tokens": [first], "top_logprobs": [found]}
+        ends = {"finish_reason": "length", "stop_reason": None, **nothing}
+        choices.append({"index": index, "text": "x", "logprobs": logprobs, **ends})
+    read = sum(map(len, tokens))
     return {
         **head,
-        "choices": [{"index": 0, "text": "x", "logprobs": logprobs, **ends, "prompt_logprobs": entries}],
+        "choices": choices,
         "service_tier": None,
         "system_fingerprint": "vllm-0.32.0-c253aaed",
-        "usage": {"prompt_tokens": len(tokens), "total_tokens": len(tokens) + 1, "completion_tokens": 1},
+        "usage": {"prompt_tokens": read, "total_tokens": read + len(tokens), "completion_tokens": len(tokens)},
         "metrics": None,
     }
 

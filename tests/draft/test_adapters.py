@@ -164,27 +164,24 @@ SGLANG: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def vllm_rows(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
-    def altered(answer: Any) -> Any:
-        choice = answer["choices"][0]
-        choice["prompt_logprobs"] = change(choice["prompt_logprobs"])
-        return answer
-
-    return altered
+def vllm_choices(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
+    return lambda answer: {**answer, "choices": change(answer["choices"])}
 
 
-def nan_entry(rows: list[Any]) -> list[Any]:
-    rows[-1] = {token: {**entry, "logprob": float("nan")} for token, entry in rows[-1].items()}
-    return rows
+def nan_choice(choices: list[Any]) -> list[Any]:
+    found = choices[-1]["logprobs"]["top_logprobs"][0]
+    choices[-1]["logprobs"]["top_logprobs"] = [dict.fromkeys(found, float("nan"))]
+    return choices
 
 
 VLLM: dict[str, Callable[[Any], Any]] = {
-    "no rows": without("choices", "0", "prompt_logprobs"),
-    "too few rows": vllm_rows(lambda rows: rows[:-1]),
-    "nan": vllm_rows(nan_entry),
-    "another draft": vllm_rows(lambda rows: [*rows[:-1], {"39": {"logprob": -1.0, "rank": 1}}]),
+    "no rows": without("choices", "0", "logprobs"),
+    "no tokens": without("choices", "0", "logprobs", "top_logprobs"),
+    "too few rows": vllm_choices(lambda choices: choices[:-1]),
+    "a row twice": vllm_choices(lambda choices: [choices[0], *choices[:-1]]),
+    "nan": vllm_choices(nan_choice),
+    "another draft": lambda answer: {**answer, "usage": {**answer["usage"], "prompt_tokens": 5}},
     "another model": lambda answer: {**answer, "model": "other"},
-    "no distribution behind the draft": without("choices", "0", "logprobs"),
     "garbage": lambda _: b"<html>",
     "a list": lambda _: [],
     "silence": lambda _: None,

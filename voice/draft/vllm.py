@@ -1,9 +1,10 @@
-"""vLLM as a verifier: ``POST /v1/completions`` with a token-id prompt and ``prompt_logprobs``.
+"""vLLM as a verifier: ``POST /v1/completions`` with token-id prompts.
 
-``prompt_logprobs`` = n gives a row for each prompt token but the first (None): the n most probable tokens there and the
-prompt's own. The token that is generated gives the row behind the draft (``logprobs``). Prompts with ``prompt_logprobs``
-skip vLLM's prefix cache unless the server allows otherwise, so the whole prefix is computed each time: such rounds cost what
-a prefill does.
+A block is one request of several prompts: the prefix with none of the draft's tokens, with one, with two, and so on. Each has
+one token generated, and the most probable tokens of that place are a row (``logprobs``). The prefix is in vLLM's cache, and
+the prompts are computed in one batch. ``prompt_logprobs`` would give the same rows for one prompt, but it skips the cache and
+answers for every token of the prefix: with vLLM 0.32 it costs more from some 150 tokens on, and a row of twenty tokens is a
+kilobyte and a half for each of them.
 """
 
 import time
@@ -68,19 +69,18 @@ class VllmVerifier:
             raise VerifierError(f"a sampled target is verified with a top-k of 1 to {MAX_TOP} only")
         top = 1 if block.sampling.greedy else block.sampling.top_k
         drafted = [proposal.token for proposal in block.draft]
-        body = {
+        body: dict[str, Any] = {
             "model": self.identity.model,
-            "prompt": [*block.prefix, *drafted],
+            "prompt": [[*block.prefix, *drafted[:count]] for count in range(len(drafted) + block.bonus)],
             "max_tokens": 1,
             "temperature": 0.0,
             "logprobs": top,
-            "prompt_logprobs": top,
             **PLAIN,
         }
         began_s = time.perf_counter()
         answer = await http.post(self._http, "/v1/completions", body)
         elapsed_ms = (time.perf_counter() - began_s) * 1e3
-        rows = _rows(answer, len(block.prefix), drafted, top)
+        rows = _rows(answer, body["prompt"], top)
         self._note_version(answer)
         accepted, tokens = http.judge(block, rows, self._rng, given=top)
         return Verdict(accepted, tokens, compute_ms=max(0.0, elapsed_ms - self.identity.rtt_ms))
@@ -132,24 +132,22 @@ def _number(name: str) -> int:
     return int(name.removeprefix("token_id:"))
 
 
-def _row(entry: Mapping[str, Any], top: int) -> dict[int, float]:
-    """The most probable tokens of a place: the prompt's own is in the entry too, whatever its rank."""
-    return {int(token): float(found["logprob"]) for token, found in entry.items() if int(found.get("rank") or 1) <= top}
-
-
-def _rows(answer: Any, prefix: int, drafted: Sequence[int], top: int) -> list[dict[int, float]]:
-    """The rows before each draft token and behind the last."""
+def _rows(answer: Any, prompts: Sequence[Sequence[int]], top: int) -> list[dict[int, float]]:
+    """The most probable tokens behind each prompt."""
     try:
-        choice = answer["choices"][0]
-        entries = choice["prompt_logprobs"][prefix:]
-        if any(str(token) not in entry for token, entry in zip(drafted, entries, strict=False)):
-            raise BadVerdict("vLLM's rows are for another draft")
-        rows = [_row(entry, top) for entry in entries]
-        behind = choice["logprobs"]["top_logprobs"][0]
-        last = {_number(name): float(logprob) for name, logprob in behind.items()}
-        best = sorted(last, key=lambda token: -last[token])[:top]
+        choices = sorted(answer["choices"], key=lambda choice: int(choice["index"]))
+        rows = [_row(choice["logprobs"]["top_logprobs"][0], top) for choice in choices]
+        read = int(answer["usage"]["prompt_tokens"])
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise BadVerdict("vLLM's answer holds no rows; it needs prompt_logprobs") from error
-    if len(rows) != len(drafted):
-        raise BadVerdict(f"{len(rows)} rows of vLLM's for a draft of {len(drafted)} tokens")
-    return [*rows, {token: last[token] for token in best}]
+        raise BadVerdict("vLLM's answer holds no rows; it needs logprobs") from error
+    if [choice["index"] for choice in choices] != list(range(len(prompts))):
+        raise BadVerdict(f"{len(rows)} rows of vLLM's for {len(prompts)} places")
+    if read != sum(map(len, prompts)):
+        raise BadVerdict("vLLM's rows are for another draft")
+    return rows
+
+
+def _row(entry: Mapping[str, float], top: int) -> dict[int, float]:
+    """The generated token may be in the entry beside the most probable ones."""
+    found = {_number(name): float(logprob) for name, logprob in entry.items()}
+    return {token: found[token] for token in sorted(found, key=lambda token: -found[token])[:top]}
