@@ -69,7 +69,7 @@ async def run(config: Config, *, edge: Path, target: Path, size: Size, progress:
     """
     found: dict[str, Any] = {"edge": edge.name, "target": target.name, "reply_tokens": size.reply_tokens}
     half = max(1, cores() // 2)  # the two models run at the same time here
-    drafting = await asyncio.to_thread(edge_model, config, edge, half)
+    drafting = await asyncio.to_thread(_edge, config, edge, half)
     verifying = await asyncio.to_thread(
         Target, VerifierConfig(model=str(target), clients=9, context_tokens=CONTEXT_TOKENS, threads=half)
     )
@@ -81,7 +81,7 @@ async def run(config: Config, *, edge: Path, target: Path, size: Size, progress:
         drafting.close()
         verifying.close()
     found["clients"] = await parts.clients(target, recorded, progress=progress)
-    drafting = await asyncio.to_thread(edge_model, config, edge, config.llm.threads)
+    drafting = await asyncio.to_thread(_edge, config, edge, config.llm.threads)
     try:
         found |= await _grid(drafting, recorded, size, progress, found["acceptance"])
         found["first_audio_ms"] = await parts.first_audio(
@@ -92,8 +92,7 @@ async def run(config: Config, *, edge: Path, target: Path, size: Size, progress:
     return found
 
 
-def edge_model(config: Config, path: Path, threads: int) -> EdgeModel:
-    """A GGUF that drafts. Takes as long as loading it does."""
+def _edge(config: Config, path: Path, threads: int) -> EdgeModel:
     return EdgeModel(
         LlmConfig(
             model=str(path),

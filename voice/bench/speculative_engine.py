@@ -10,7 +10,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,24 @@ from typing import Any
 import numpy as np
 
 from voice.bench.paced import FixedPlan, InBlocks, Recorded
-from voice.bench.speculative import CONTEXT_TOKENS, Progress, acceptance_by_kind, edge_model, terms_of
+from voice.bench.speculative import acceptance_by_kind
 from voice.bench.speculative_prompts import prompts as all_prompts
-from voice.config import Config
+from voice.config import Config, LlmConfig
 from voice.draft import chi2
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.connect import connector
 from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Account, Approved
+from voice.draft.terms import Account, Approved, Terms
 from voice.draft.verifier import Block, Chosen, Verifier
 from voice.draft.vocabulary import compare
 from voice.errors import VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.stages import Message
 
+Progress = Callable[[str, int, int], None]
+CONTEXT_TOKENS = 512
 TIE_NATS = 0.1
 """Answers that part where both tokens are this near to each other part by rounding: the engine's kernels differ."""
 BLOCK_TOKENS = 4
@@ -46,12 +48,17 @@ PLACES = 4
 
 @dataclass(slots=True)
 class Way:
-    """Replies of one way of answering, added up."""
+    """Replies of one way of answering."""
 
     took_s: list[float] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
-    tokens: int = 0
+    counts: list[int] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
+
+    @property
+    def tokens(self) -> int:
+        """Of all replies."""
+        return sum(self.counts)
 
     def figures(self) -> dict[str, Any]:
         """For the JSON file. Times in milliseconds."""
@@ -76,7 +83,7 @@ async def run(config: Config, *, edge: Path, prompts: int, progress: Progress) -
     """
     verifier = await connector(config.draft)()
     try:
-        drafting = await asyncio.to_thread(edge_model, config, edge, config.llm.threads)
+        drafting = await asyncio.to_thread(_edge, config, edge)
         try:
             match = compare(identity_of(drafting), verifier.identity, trusted=True)
             if match.match != "token":
@@ -88,6 +95,11 @@ async def run(config: Config, *, edge: Path, prompts: int, progress: Progress) -
         await getattr(verifier, "aclose")()  # noqa: B009 (each engine has it, the protocol of two methods does not)
     who = verifier.identity
     return {"edge": edge.name, "engine": config.draft.engine, "target": who.model, "version": who.version, **found}
+
+
+def _edge(config: Config, path: Path) -> EdgeModel:
+    llm = config.llm
+    return EdgeModel(LlmConfig(str(path), threads=llm.threads, context_tokens=CONTEXT_TOKENS, system_prompt=llm.system_prompt))
 
 
 async def measure(drafting: EdgeModel, verifier: Verifier, *, prompts: int, draws: int, progress: Progress) -> dict[str, Any]:
@@ -107,17 +119,16 @@ async def _replies(
     recorded, different = [], list[dict[str, Any]]()
     controller = Controller()
     controller.rtt.add(max(0.1, verifier.identity.rtt_ms))
-    asked = all_prompts()[:count]
+    asked, ends = all_prompts()[:count], drafting.runtime.ending_tokens()
     for number, (kind, text) in enumerate(asked):
         progress("streamed, in blocks, as planned", number, len(asked))
         prompt = tuple(chat.prompt_tokens([Message("user", text)], max_tokens=REPLY_TOKENS))
         alone = await _streamed(verifier, prompt, REPLY_TOKENS, ways["streamed"])
         record = Recorded(kind, prompt, tuple(chosen.token for chosen in alone))
         recorded.append(record)
+        terms = Terms(prompt, REPLY_TOKENS, ends.__contains__, whole_words=lambda _: 0, kind=kind, patience_ms=60_000)
         for name, plan in (("blocks", FixedPlan(BLOCK_TOKENS, 1)), ("planned", controller)):
-            reply = Reply(
-                EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS), verifier, plan, terms_of(drafting, record, REPLY_TOKENS)
-            )
+            reply = Reply(EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS), verifier, plan, terms)
             drafted = await _drafted(reply, ways[name])
             if difference := apart(alone, drafted):
                 different.append({"prompt": text, "way": name, **difference})
@@ -142,7 +153,7 @@ async def _streamed(verifier: Verifier, prompt: Sequence[int], count: int, way: 
             way.first_s.append(time.perf_counter() - began_s)
         found.append(chosen)
     way.took_s.append(time.perf_counter() - began_s)
-    way.tokens += len(found)
+    way.counts.append(len(found))
     return found
 
 
@@ -150,21 +161,20 @@ async def _drafted(reply: Reply, way: Way) -> list[Approved]:
     found = [approved async for approved in reply.tokens()]
     way.took_s.append(reply.account.took_ms / 1e3)
     way.first_s.append(reply.account.first_ms / 1e3)
-    way.tokens += len(found)
+    way.counts.append(len(found))
     way.accounts.append(reply.account)
     return found
 
 
 def _teach(controller: Controller, streamed: Way) -> None:
-    """What a token of plain streaming takes, behind the first."""
-    after_s = streamed.took_s[-1] - streamed.first_s[-1] if streamed.first_s else 0.0
-    count = streamed.tokens / len(streamed.took_s)
-    if count > 1 and after_s > 0:
-        controller.token.add(1e3 * after_s / (count - 1))
+    """What a token of plain streaming took in the last reply, behind the first."""
+    count = streamed.counts[-1]
+    if count > 1:
+        controller.token.add(1e3 * (streamed.took_s[-1] - streamed.first_s[-1]) / (count - 1))
 
 
 def _speedup(streamed: Way, drafted: Way) -> float:
-    return round((sum(streamed.took_s) / streamed.tokens) / (sum(drafted.took_s) / max(1, drafted.tokens)), 3)
+    return round((sum(streamed.took_s) / max(1, streamed.tokens)) / (sum(drafted.took_s) / max(1, drafted.tokens)), 3)
 
 
 def apart(alone: Sequence[Chosen], drafted: Sequence[Approved]) -> dict[str, Any] | None:
