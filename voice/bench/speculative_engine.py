@@ -141,7 +141,7 @@ async def _replies(
         "ways": {name: way.figures() for name, way in ways.items()},
         "speedup_blocks": _speedup(ways["streamed"], ways["blocks"]),
         "speedup_planned": _speedup(ways["streamed"], ways["planned"]),
-        "planned_streams": sum(a.plan.streams for a in ways["planned"].accounts),
+        "planned_streams": sum(a.plan.streams and not a.switched for a in ways["planned"].accounts),
         "rtt_ms": round(verifier.identity.rtt_ms, 1),
     }, recorded
 
