@@ -1,6 +1,7 @@
 """``voice bench speculative --engine``: what is counted as equal, and the whole of it against a real verifier."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,7 +31,7 @@ def test_replies_that_part() -> None:
 
 
 def test_a_reply_that_is_shorter_is_no_tie() -> None:
-    different = [{"nats_apart": TIE_NATS / 2}, {"nats_apart": None}, {"nats_apart": 3.0}]
+    different: list[dict[str, Any]] = [{"nats_apart": TIE_NATS / 2}, {"nats_apart": None}, {"nats_apart": 3.0}]
     found = losslessness(4, different, [Account() for _ in range(7)] + [Account(failure="gone")])
     assert (found["replies"], found["identical"], found["ties"]) == (8, 5, 1)
     assert found["failures"] == ["gone"]

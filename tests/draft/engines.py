@@ -77,15 +77,15 @@ def vllm(body: dict[str, Any]) -> Any:
             events.append({**head, "choices": [{"index": 0, "text": "x", "logprobs": found, **ends}]})
         events[-1]["choices"][0]["finish_reason"] = "length"
         return [*events[:-1], {**events[-1], "system_fingerprint": "vllm-0.32.0-c253aaed"}]
-    nothing = {"prompt_logprobs": None, "token_ids": None, "prompt_token_ids": None, "routed_experts": None}
+    nothing: dict[str, Any] = {"prompt_logprobs": None, "token_ids": None, "prompt_token_ids": None, "routed_experts": None}
     choices = []
     for index, prompt in enumerate(tokens):
         scores = row(prompt[-1])
         found = {f"token_id:{t}": float(scores[t]) for t in _top(prompt[-1], body["logprobs"])}
         first = next(iter(found))
         logprobs = {"text_offset": [0], "token_logprobs": [found[first]], "tokens": [first], "top_logprobs": [found]}
-        ends = {"finish_reason": "length", "stop_reason": None, **nothing}
-        choices.append({"index": index, "text": "x", "logprobs": logprobs, **ends})
+        reason: dict[str, Any] = {"finish_reason": "length", "stop_reason": None, **nothing}
+        choices.append({"index": index, "text": "x", "logprobs": logprobs, **reason})
     read = sum(map(len, tokens))
     return {
         **head,
