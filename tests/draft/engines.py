@@ -64,25 +64,37 @@ def sglang(body: dict[str, Any]) -> Any:
 
 
 def vllm(body: dict[str, Any]) -> Any:
-    """``POST /v1/completions``."""
+    """``POST /v1/completions``, as version 0.32 answers."""
     tokens = body["prompt"]
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": body["model"]}
     if body.get("stream"):
         reply = says(tokens, body["max_tokens"])
-        return [
-            {"choices": [{"text": "x", "logprobs": {"tokens": [f"token_id:{t}"], "token_logprobs": [float(row(last)[t])]}}]}
-            for t, last in zip(reply, [tokens[-1], *reply], strict=False)
-        ]
-    entries: list[Any] = [None]
-    for place in range(1, len(tokens)):
-        scores, own = row(tokens[place - 1]), tokens[place]
-        order = [int(t) for t in np.argsort(-scores)]
-        shown = dict.fromkeys([*order[: body["prompt_logprobs"]], own])
-        entries.append({str(t): {"logprob": float(scores[t]), "rank": order.index(t) + 1, "decoded_token": "x"} for t in shown})
-    scores = row(tokens[-1])
-    behind = {f"token_id:{t}": float(scores[t]) for t in _top(tokens[-1], body["logprobs"])}
-    first = next(iter(behind))
-    logprobs = {"tokens": [first], "token_logprobs": [behind[first]], "top_logprobs": [behind]}
-    return {"model": body["model"], "choices": [{"text": "x", "prompt_logprobs": entries, "logprobs": logprobs}]}
+        events = []
+        for place, (token, last) in enumerate(zip(reply, [tokens[-1], *reply], strict=False)):
+            name, logprob = f"token_id:{token}", float(row(last)[token])
+            found = {"text_offset": [place], "token_logprobs": [logprob], "tokens": [name], "top_logprobs": [{name: logprob}]}
+            ends = {"finish_reason": None, "stop_reason": None, "prompt_token_ids": None, "token_ids": None}
+            events.append({**head, "choices": [{"index": 0, "text": "x", "logprobs": found, **ends}]})
+        events[-1]["choices"][0]["finish_reason"] = "length"
+        return [*events[:-1], {**events[-1], "system_fingerprint": "vllm-0.32.0-c253aaed"}]
+    nothing: dict[str, Any] = {"prompt_logprobs": None, "token_ids": None, "prompt_token_ids": None, "routed_experts": None}
+    choices = []
+    for index, prompt in enumerate(tokens):
+        scores = row(prompt[-1])
+        found = {f"token_id:{t}": float(scores[t]) for t in _top(prompt[-1], body["logprobs"])}
+        first = next(iter(found))
+        logprobs = {"text_offset": [0], "token_logprobs": [found[first]], "tokens": [first], "top_logprobs": [found]}
+        reason: dict[str, Any] = {"finish_reason": "length", "stop_reason": None, **nothing}
+        choices.append({"index": index, "text": "x", "logprobs": logprobs, **reason})
+    read = sum(map(len, tokens))
+    return {
+        **head,
+        "choices": choices,
+        "service_tier": None,
+        "system_fingerprint": "vllm-0.32.0-c253aaed",
+        "usage": {"prompt_tokens": read, "total_tokens": read + len(tokens), "completion_tokens": len(tokens)},
+        "metrics": None,
+    }
 
 
 def openai(body: dict[str, Any]) -> Any:
@@ -162,4 +174,9 @@ def sglang_engine(change: Callable[[Any], Any] = lambda a: a) -> Engine:
 
 def vllm_engine(change: Callable[[Any], Any] = lambda a: a) -> Engine:
     """Change what ``/v1/completions`` answers."""
-    return Engine({"/v1/models": lambda _: {"data": [{"id": "big"}]}, "/v1/completions": lambda body: change(vllm(body))})
+    return Engine(
+        {
+            "/v1/models": lambda _: {"object": "list", "data": [{"id": "big", "object": "model", "max_model_len": 1024}]},
+            "/v1/completions": lambda body: change(vllm(body)),
+        }
+    )

@@ -46,6 +46,18 @@ async def test_a_greedy_draft_is_judged_as_the_target_would(adapter: Adapter, en
 
 
 @both
+async def test_nothing_follows_the_end_of_a_reply(adapter: Adapter, engine: Callable[..., Engine]) -> None:
+    truth = says(PREFIX, 4)
+    async with engine() as server:
+        verifier = await adapter.connect(server.url)
+        block = Block(PREFIX, drafts(truth[:3]))
+        answer = await verifier.verify(block)  # the engine does not know what ends a reply
+        verdict = believe(block, answer, vocabulary_size=VOCABULARY, ends=lambda token: token == truth[2])
+        assert (verdict.accepted, [c.token for c in verdict.tokens]) == (3, truth[:3])
+        await verifier.aclose()
+
+
+@both
 async def test_a_sampled_draft_comes_from_the_targets_distribution(adapter: Adapter, engine: Callable[..., Engine]) -> None:
     sampling = Sampling(0.9, top_k=6, top_p=0.9)
     expected = distribution(row(PREFIX[-1]), sampling)
@@ -70,6 +82,44 @@ async def test_what_sglang_is_asked() -> None:
         assert body["input_ids"] == [*PREFIX, 1, 2]
         assert body["logprob_start_len"] == len(PREFIX) - 1
         assert "Bearer secret" in server.headers[-1]
+        await verifier.aclose()
+
+
+async def test_vllm_is_told_to_add_nothing_of_its_own() -> None:
+    async with vllm_engine() as server:
+        verifier = await VllmVerifier.connect(server.url)
+        await verifier.verify(Block(PREFIX, drafts([1, 2])))
+        assert [c async for c in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY)]
+        for body in server.bodies[-2:]:
+            assert (body["repetition_penalty"], body["presence_penalty"], body["frequency_penalty"]) == (1.0, 0.0, 0.0)
+        await verifier.aclose()
+
+
+async def test_vllm_started_with_other_settings_is_noticed() -> None:
+    def newer(answer: Any) -> Any:
+        answer[-1]["system_fingerprint"] = "vllm-0.33.0-00000000"
+        return answer
+
+    async with vllm_engine() as server:
+        verifier = await VllmVerifier.connect(server.url)
+        assert (await verifier.verify(Block(PREFIX))).compute_ms >= 0
+        assert verifier.identity.version == "vllm-0.32.0-c253aaed"
+        assert len([c async for c in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY)]) == 2
+        await verifier.aclose()
+    async with vllm_engine(lambda answer: newer(answer) if isinstance(answer, list) else answer) as server:
+        verifier = await VllmVerifier.connect(server.url)
+        await verifier.verify(Block(PREFIX))
+        with pytest.raises(VerifierError, match=r"0\.33"):
+            async for _ in verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY):
+                pass
+        await verifier.aclose()
+
+
+async def test_vllm_that_fails_in_the_middle_of_a_reply() -> None:
+    async with vllm_engine(always([{"error": {"message": "EngineCore died", "code": 500}}])) as server:
+        verifier = await VllmVerifier.connect(server.url)
+        with pytest.raises(VerifierError, match="EngineCore died"):
+            await anext(verifier.stream(PREFIX, max_tokens=2, sampling=GREEDY))
         await verifier.aclose()
 
 
@@ -114,25 +164,23 @@ SGLANG: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def vllm_rows(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
-    def altered(answer: Any) -> Any:
-        choice = answer["choices"][0]
-        choice["prompt_logprobs"] = change(choice["prompt_logprobs"])
-        return answer
-
-    return altered
+def vllm_choices(change: Callable[[list[Any]], Any]) -> Callable[[Any], Any]:
+    return lambda answer: {**answer, "choices": change(answer["choices"])}
 
 
-def nan_entry(rows: list[Any]) -> list[Any]:
-    rows[-1] = {token: {**entry, "logprob": float("nan")} for token, entry in rows[-1].items()}
-    return rows
+def nan_choice(choices: list[Any]) -> list[Any]:
+    found = choices[-1]["logprobs"]["top_logprobs"][0]
+    choices[-1]["logprobs"]["top_logprobs"] = [dict.fromkeys(found, float("nan"))]
+    return choices
 
 
 VLLM: dict[str, Callable[[Any], Any]] = {
-    "no rows": without("choices", "0", "prompt_logprobs"),
-    "too few rows": vllm_rows(lambda rows: rows[:-1]),
-    "nan": vllm_rows(nan_entry),
-    "another draft": vllm_rows(lambda rows: [*rows[:-1], {"39": {"logprob": -1.0, "rank": 1}}]),
+    "no rows": without("choices", "0", "logprobs"),
+    "no tokens": without("choices", "0", "logprobs", "top_logprobs"),
+    "too few rows": vllm_choices(lambda choices: choices[:-1]),
+    "a row twice": vllm_choices(lambda choices: [choices[0], *choices[:-1]]),
+    "nan": vllm_choices(nan_choice),
+    "another draft": lambda answer: {**answer, "usage": {**answer["usage"], "prompt_tokens": 5}},
     "another model": lambda answer: {**answer, "model": "other"},
     "garbage": lambda _: b"<html>",
     "a list": lambda _: [],

@@ -1,7 +1,8 @@
 """``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -259,16 +260,50 @@ def speculative(
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes: fewer prompts, a smaller grid.")] = False,
     edge: Annotated[Path | None, typer.Option(metavar="GGUF", help="Drafts; by default the edge model as Q4_0.")] = None,
     target: Annotated[Path | None, typer.Option(metavar="GGUF", help="Verifies; by default the edge model as Q8_0.")] = None,
+    engine: Annotated[
+        Literal["voice", "sglang", "vllm"] | None,
+        typer.Option(help="Draft for a server that runs already, and for nothing else."),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Its address; by default draft.url.")] = None,
+    model: Annotated[str | None, typer.Option(help="The name of its model; by default draft.model, else its first.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=200, help="With --engine: so many prompts.")] = None,
 ) -> None:
     """Drafting against plain streaming: losslessness, acceptance, speed over round trips and token times, first audio."""
+    if engine is not None:
+        run(_speculative_engine(context, json, edge, engine=engine, url=url, model=model, quick=quick, limit=limit))
+        return
     run(_speculative(context, json, edge, target, quick=quick))
+
+
+async def _speculative_engine(
+    context: typer.Context,
+    json: Path | None,
+    edge: Path | None,
+    *,
+    engine: str,
+    url: str | None,
+    model: str | None,
+    quick: bool,
+    limit: int | None,
+) -> None:
+    from voice.bench import speculative_engine as bench
+    from voice.bench.pairs import quantised
+    from voice.bench.report import write_json
+
+    chosen = [f"draft.{name}={value}" for name, value in (("engine", engine), ("url", url), ("model", model)) if value]
+    config, people = settings(context, *chosen, "draft.patience_ms=60000"), console()  # a slow reply is measured, too
+    with people.status("preparing the edge model …"):
+        edge = edge or quantised(config.llm.model, "q4_0")
+    with progress_bar() as bar:
+        found = await bench.run(config, edge=edge, prompts=limit or (20 if quick else 200), progress=stages(bar))
+    show(bench.figures(found), f"{found['edge']} drafts for {found['target']} ({engine} {found['version']})")
+    if json is not None:
+        write_json(json, found)
 
 
 async def _speculative(
     context: typer.Context, json: Path | None, edge: Path | None, target: Path | None, *, quick: bool
 ) -> None:
-    from rich.table import Table
-
     from voice.bench import speculative as bench
     from voice.bench.pairs import quantised
     from voice.bench.report import write_json
@@ -278,24 +313,36 @@ async def _speculative(
         edge = edge or quantised(config.llm.model, "q4_0")
         target = target or quantised(config.llm.model, "q8_0")
     with progress_bar() as bar:
-        tasks: dict[str, Any] = {}
-
-        def progress(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                for earlier in tasks.values():
-                    bar.update(earlier, completed=bar.tasks[earlier].total)
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
-
         size = bench.QUICK if quick else bench.Size()
-        found = await bench.run(config, edge=edge, target=target, size=size, progress=progress)
-    table = Table("figure", "value", title=f"{edge.name} drafts for {target.name}")
-    for name, value in bench.figures(found).items():
-        table.add_row(name, str(value))
-    people.print(table)
+        found = await bench.run(config, edge=edge, target=target, size=size, progress=stages(bar))
+    show(bench.figures(found), f"{edge.name} drafts for {target.name}")
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))
+
+
+def show(figures: dict[str, Any], title: str) -> None:
+    """A table of named figures, for people."""
+    from rich.table import Table
+
+    table = Table("figure", "value", title=title)
+    for name, value in figures.items():
+        table.add_row(name, str(value))
+    console().print(table)
+
+
+def stages(bar: "Progress") -> Callable[[str, int, int], None]:
+    """Shows one stage after another: told what is done, how much of it, and of how much."""
+    tasks: dict[str, Any] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            for earlier in tasks.values():
+                bar.update(earlier, completed=bar.tasks[earlier].total)
+            tasks[stage] = bar.add_task(stage, total=total)
+        bar.update(tasks[stage], completed=done, total=total)
+
+    return progress
 
 
 def progress_bar() -> "Progress":

@@ -27,11 +27,13 @@ def connector(config: DraftConfig) -> Connect:
     if not config.url.startswith(schemes):
         raise ConfigError(f"draft.url is {config.url!r}; for draft.engine = {config.engine!r} it begins with {schemes[0]}")
 
+    within_s = max(3.0, config.patience_ms / 1e3)
+
     async def connect() -> Verifier:
         if config.engine == "sglang":
-            return await SglangVerifier.connect(config.url, key=key)
+            return await SglangVerifier.connect(config.url, key=key, within_s=within_s)
         if config.engine == "vllm":
-            return await VllmVerifier.connect(config.url, model=config.model, key=key)
+            return await VllmVerifier.connect(config.url, model=config.model, key=key, within_s=within_s)
         return await RemoteVerifier.connect(config.url, token=key)
 
     return connect

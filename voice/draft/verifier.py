@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from voice.draft.acceptance import GREEDY, Proposal, Sampling
@@ -129,7 +129,7 @@ class Telling(Verifier, Protocol):
 
 
 def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Callable[[int], bool]) -> Verdict:
-    """The verdict, if it can be an answer to the block.
+    """The verdict, if it can be an answer to the block; without what it says behind the reply's end.
 
     Args:
         block: the question.
@@ -148,7 +148,10 @@ def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Calla
     kept, tokens = verdict.accepted, verdict.tokens
     if not 0 <= kept <= len(drafted):
         raise BadVerdict(f"the verifier accepts {kept} tokens of a draft of {len(drafted)}")
-    complete = kept == len(drafted) and (not block.bonus or (kept > 0 and ends(drafted[-1])))
+    ended = 0 < kept == len(drafted) and ends(drafted[-1])
+    if ended:  # an engine that was not told what ends a reply says one more
+        tokens = tokens[: max(kept, len(tokens) - 1)]
+    complete = ended or (kept == len(drafted) and not block.bonus)
     if len(tokens) != kept + (not complete):
         raise BadVerdict(f"{len(tokens)} rows for {kept} accepted tokens and the one that follows them")
     if [chosen.token for chosen in tokens[:kept]] != drafted[:kept]:
@@ -162,4 +165,4 @@ def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Calla
             raise BadVerdict(f"{chosen.logprob} is not the logarithm of a probability")
     if not math.isfinite(verdict.compute_ms) or verdict.compute_ms < 0:
         raise BadVerdict("the verifier's time is none")
-    return verdict
+    return verdict if tokens is verdict.tokens else replace(verdict, tokens=tokens)
