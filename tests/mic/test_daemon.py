@@ -13,8 +13,9 @@ from tests.fakes.portaudio import OVERFLOW, FakePortAudio
 from voice.config import ServerConfig
 from voice.errors import ConfigError, DeviceError
 from voice.mic import daemon as module
-from voice.mic.daemon import Address, Daemon
+from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate
+from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.server.websocket import VoiceServer
 

@@ -21,9 +21,10 @@ from voice.bench.witness import Witness, find, lost_at_start_ms
 from voice.commands.common import hosted
 from voice.config import Config, CostConfig, ServerConfig, TraceConfig
 from voice.errors import DeviceError
-from voice.mic.daemon import Address, Daemon
+from voice.mic.daemon import Daemon
 from voice.mic.devices import devices, portaudio
 from voice.mic.gate import Gate, Mode
+from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.models import locate
 from voice.stages import SAMPLE_RATE_HZ, Samples

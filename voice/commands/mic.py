@@ -110,8 +110,9 @@ def _latency(text: str) -> str | float:
 
 
 async def _mic(config: Config, url: str | None, choice: "Choice", mode: str, wake_word: str, *, service: bool) -> None:
-    from voice.mic.daemon import Address, Daemon
+    from voice.mic.daemon import Daemon
     from voice.mic.devices import choose, devices, portaudio
+    from voice.mic.link import Address
     from voice.mic.service import notify
 
     people = console()
@@ -126,9 +127,8 @@ async def _mic(config: Config, url: str | None, choice: "Choice", mode: str, wak
                 reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}"))
             )
             wait.stop()
-            daemon = Daemon(
-                Address(address, config.server.token), choice, gate, on_ready=lambda: _ready(address), patient=service
-            )
+            server = Address(address, config.server.token, config.cost.user, config.cost.feature)
+            daemon = Daemon(server, choice, gate, on_ready=lambda: _ready(address), patient=service)
             _on_signals(daemon)
             await stack.enter_async_context(_shown(daemon, config, service=service))
             try:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from voice.errors import DeviceError
 from voice.mic.devices import portaudio, quiet, rescan
 from voice.mic.gate import Gate
 from voice.mic.hotplug import watch
-from voice.mic.link import Link
+from voice.mic.link import Address, Link
 from voice.mic.player import Player
 from voice.mic.sound import Choice, Sound
 from voice.mic.status import Status
@@ -28,14 +27,6 @@ OPEN_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 2.0
 _DECAY = 0.8
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the server is."""
-
-    url: str
-    token: str = ""
 
 
 class Daemon:
@@ -67,7 +58,7 @@ class Daemon:
         self._opening: asyncio.Future[Sound] | None = None
         self._opened_once = False
         self._device_went = False
-        self.link = Link(address.url, address.token, self.player, self.status, self._on_connected, self._on_activity)
+        self.link = Link(address, self.player, self.status, self._on_connected, self._on_activity)
 
     async def run(self) -> None:
         """Until cancelled.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from voice.channel import Channel, WhenFull
 from voice.client import ReceivedAudio, VoiceClient
@@ -18,6 +19,16 @@ REPORT_EVERY_S = 0.5
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is, and whom and what the turns are for, in its ledger."""
+
+    url: str
+    token: str = ""
+    user: str = ""
+    feature: str = ""
+
+
 class Link:
     """Sends what may leave, plays what comes.
 
@@ -28,16 +39,15 @@ class Link:
 
     def __init__(
         self,
-        url: str,
-        token: str,
+        address: Address,
         player: Player,
         status: Status,
         on_connected: Callable[[], None],
         on_activity: Callable[[], None],
     ) -> None:
         self.outbox: Channel[Samples] = Channel(200, WhenFull.DROP_OLDEST, name="microphone")
-        self._url = url
-        self._token = token
+        self._url = address.url
+        self._address = address
         self._player = player
         self._status = status
         self._on_connected = on_connected
@@ -58,6 +68,10 @@ class Link:
             raise ServerUnreachable(f"{self._url} is not connected")
         await self._client.send_text(text)
 
+    def _new_client(self) -> VoiceClient:
+        to = self._address
+        return VoiceClient(to.url, rate_hz=SAMPLE_RATE_HZ, token=to.token, trace=True, user=to.user, feature=to.feature)
+
     async def run(self) -> None:
         """Keep the connection until cancelled.
 
@@ -67,7 +81,7 @@ class Link:
         wait_s, told = FIRST_WAIT_S, ""
         while True:
             try:
-                async with VoiceClient(self._url, rate_hz=SAMPLE_RATE_HZ, token=self._token, trace=True) as client:
+                async with self._new_client() as client:
                     wait_s, told = FIRST_WAIT_S, ""
                     self._begin(client)
                     await self._converse(client)
