@@ -208,9 +208,9 @@ class BudgetConfig(Section, frozen=True):
     """From the user's last sound to the first sound of the reply."""
     playback_lead_ms: int = 400
     """How far ahead of playback the reply is sent: the reserve against jitter, and what a barge-in throws away."""
-    fillers: tuple[str, ...] = ("Let's see.", "Well,", "Okay.")
-    """Said by turns when the turn is over and the reply's own first sound would miss the promise; their audio is made at the
-    start. Empty: the user waits for the reply."""
+    fillers: tuple[str, ...] = ("Well,", "So,", "Okay,", "Let's see.")
+    """Said when the turn is over and the reply's own first sound would miss the promise: the shortest that fills the wait.
+    Their audio is made at the start. Empty: the user waits for the reply."""
 
     def __post_init__(self) -> None:
         _require(len(self.fillers) <= 32, "fillers are 32 at most")

@@ -20,6 +20,7 @@ from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
 from voice.cost.prices import estimated_tokens
 from voice.errors import ChatError, VoiceError
+from voice.filler import wait_ms
 from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
@@ -83,7 +84,7 @@ class Attempt:
         failure: what went wrong, if anything did.
         marks: when its stages ended, in monotonic seconds.
         took_ms: how long its stages took.
-        filler: what was said before the reply's own words, because these would have come too late.
+        filler: what was said before the reply's own words, because these would have come too late, and how long that is.
         effect: what a skill then does; it is for the conversation to do it, once the attempt cannot be taken back any more.
         repeatable: whether "say that again" may say it.
         details: what else the turn's trace says of it: where it was placed, and the model's own doubt.
@@ -105,6 +106,7 @@ class Attempt:
         self.took_ms: dict[Stage, float] = {}
         self.details: dict[str, Any] = {}
         self.filler = ""
+        self.filler_s = 0.0
         self.effect: Effect | None = None
         self.repeatable = True
         self._logprobs: list[float] = []
@@ -145,11 +147,16 @@ class Attempt:
             return False
         self.filler = filler.text
         self.details["filler"] = True
-        self._made_s += filler.samples.size / self._stages.synthesizer.sample_rate_hz
+        self.filler_s = filler.samples.size / self._stages.synthesizer.sample_rate_hz
+        self._made_s += self.filler_s
         self.parts.put_nowait(ClauseBegun(filler.text))
         self.parts.put_nowait(SpeechChunk(filler.samples, filler.samples.size))
         self._is_ready()
         return True
+
+    def wait_ms(self, now_s: float) -> float:
+        """How long the reply's own first audio is expected to take from now on."""
+        return wait_ms(self._stages.forecasts, self.marks, (now_s - self._stage_began_s) * 1000)
 
     @property
     def reply(self) -> str:

@@ -45,8 +45,8 @@ class Mark(StrEnum):
     END_OF_TURN = "end_of_turn"
     """The turn was committed: the gate opened."""
     FIRST_AUDIO_SENT = "first_audio_sent"
-    ANSWER_SENT = "answer_sent"
-    """The first audio of the reply's own words, where a filler or an excuse came before them."""
+    ANSWER_HEARD = "answer_heard"
+    """The reply's own first words at the pace of playback, where a filler or an excuse came before them."""
     LAST_AUDIO_SENT = "last_audio_sent"
     BARGE_IN = "barge_in"
 

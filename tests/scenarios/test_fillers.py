@@ -11,7 +11,8 @@ from tests.scenarios.test_tiers import PRIVATE, QUESTION, longest_silence_s, rou
 from voice import events as out
 from voice.stages import Filler, Message
 
-FILLERS = tuple(Filler(text, np.full(8000, 0.25, np.float32)) for text in ("Let's see.", "Well,"))
+LONG, SHORT = (Filler(text, np.full(size, 0.25, np.float32)) for text, size in (("Let's see.", 12_000), ("Well,", 6400)))
+FILLERS = (LONG, SHORT, Filler("So,", SHORT.samples))
 SLOW_S = 0.35
 
 
@@ -41,11 +42,11 @@ def test_a_reply_that_would_be_late_begins_with_one_in_time() -> None:
     assert user.record["filler"] is True
     assert user.record["late_ms"] == 0
     assert user.record["ttfa_ms"] > 250  # the last moment, not the first
-    assert user.record["offsets_ms"]["answer_sent"] > user.record["offsets_ms"]["first_audio_sent"] + 50
+    assert user.record["offsets_ms"]["answer_heard"] > user.record["offsets_ms"]["first_audio_sent"] + 50
     first, second, *_ = replies(user)
-    assert (first, second[:8]) == ("Let's see.", "You said")
+    assert (first, second[:8]) == ("Well,", "You said")
     assert longest_silence_s(user) <= 0.05
-    assert user.record["heard_text"].startswith("Let's see. You said")
+    assert user.record["heard_text"].startswith("Well, You said")
     assert user.record["end_reason"] == "completed"
 
 
@@ -62,7 +63,7 @@ def test_they_take_turns_and_no_model_reads_them() -> None:
         await ask(user)
 
     user = talk(script, fakes=fakes())
-    assert [text for text in replies(user) if text in {"Let's see.", "Well,"}] == ["Let's see.", "Well,"]
+    assert [text for text in replies(user) if text in {one.text for one in FILLERS}] == ["Well,", "So,"]
     history = user.fakes.chat_model.requests[-1]
     assert history[-2] == Message("assistant", FakeChatModel().answer(history[-3:-2]))
 
@@ -73,7 +74,7 @@ def test_a_typed_turn_has_one_too() -> None:
         await user.hush_until(out.ReplyEnded)
 
     user = talk(script, fakes=fakes())
-    assert replies(user)[0] == "Let's see."
+    assert replies(user)[0] == "Well,"
     assert user.record["late_ms"] == 0
 
 
@@ -87,7 +88,7 @@ def test_who_goes_on_over_it_takes_the_turn_back() -> None:
     user = talk(script, fakes=fakes())
     assert user.record["user_text"] == "What is the capital of france and its population."
     assert user.record["reopenings"] == 1
-    assert replies(user)[0] == "Let's see."
+    assert replies(user)[0] == "Well,"
     assert user.record["heard_text"].endswith(
         "you said what is the capital of france and its population. That is what I heard, and I am glad.".replace("you", "You")
     )
@@ -111,7 +112,7 @@ def test_a_model_that_fails_behind_one_is_apologised_for() -> None:
     some = fakes()
     some.chat_model.failing_after = 0
     user = talk(ask, fakes=some)
-    assert [text.split()[0] for text in replies(user)][:2] == ["Let's", "Sorry,"]
+    assert [text.split()[0] for text in replies(user)][:2] == ["Well,", "Sorry,"]
     assert user.record["end_reason"] == "failed"
 
 
@@ -125,7 +126,7 @@ def test_the_cloud_goes_on_from_the_opening_not_from_the_filler() -> None:
     slow = FakeSynthesizer(first_chunk_s=0.25)
     user = talk(script, fakes=fakes(first_token_s=0.02, synthesizer=slow, router=router(), cloud=cloud))
     assert cloud.requests[0][1].startswith("You said")
-    assert user.record["heard_text"].startswith("Let's see. You said")
+    assert user.record["heard_text"].startswith("Well, You said")
     assert user.record["tier"] == "cloud"
     assert longest_silence_s(user) <= 0.3
 
@@ -151,6 +152,6 @@ def test_a_slow_synthesis_is_filled() -> None:
 def test_an_excuse_behind_a_filler_is_not_the_answer() -> None:
     user = talk(ask, fakes=fakes(first_token_s=3))
     marks = user.record["offsets_ms"]
-    assert [text.split()[0] for text in replies(user)][:3] == ["Let's", "One", "You"]
+    assert [text.split()[0] for text in replies(user)][:3] == ["Well,", "One", "You"]
     assert marks["first_audio_sent"] < 300
-    assert marks["answer_sent"] == pytest.approx(marks["tts_first_audio"], abs=20)
+    assert marks["answer_heard"] == pytest.approx(marks["tts_first_audio"], abs=20)

@@ -21,7 +21,7 @@ from voice.traces.summary import summarise
 CLOUD = {"requests": 1, "first_token_ms": 140.0, "tokens": 31, "words": [["edge", 4], ["cloud", 19]], "fallback": "cloud_late"}
 WHOLE = [
     turn(1, cloud=CLOUD, draft={"mode": "eager", "rounds": 3}, user="ann", skill="timer"),
-    turn(4, filler=True, offsets_ms=turn()["offsets_ms"] | {"answer_sent": 700.0}),
+    turn(4, filler=True, offsets_ms=turn()["offsets_ms"] | {"answer_heard": 700.0}),
     turn(2, ttfa=410.0, user_text="hello", reply_text="Hello.", error="broken"),
     turn(3, tier="cloud", end_reason="interrupted"),
 ]

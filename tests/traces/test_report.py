@@ -34,7 +34,7 @@ def many() -> list[Record]:
             )
         ),
         parsed(turn(21, ttfa=650.0, cloud=late, user_text="What is a kettle?", reply_text="It boils water.")),
-        parsed(turn(23, filler=True, offsets_ms=turn()["offsets_ms"] | {"answer_sent": 700.0})),
+        parsed(turn(23, filler=True, offsets_ms=turn()["offsets_ms"] | {"answer_heard": 700.0})),
         parsed(turn(22, ttfa=310.0, end_reason="interrupted", reopenings=1, typed=True)),
     ]
 

@@ -142,7 +142,7 @@ def test_the_summary_adds_up() -> None:
 
 
 def test_a_filler_opens_in_time_and_the_own_words_are_told() -> None:
-    offsets = turn()["offsets_ms"] | {"first_clause": 650.0, "tts_first_audio": 690.0, "answer_sent": 700.0}
+    offsets = turn()["offsets_ms"] | {"first_clause": 650.0, "tts_first_audio": 690.0, "answer_heard": 700.0}
     filled = parsed(turn(2, ttfa=290.0, filler=True, offsets_ms=offsets | {"first_audio_sent": 290.0}))
     assert filled.answer_ms == 700
     assert sum(path(filled).values()) == 700

@@ -392,7 +392,7 @@ async def test_a_notice_and_what_the_edge_did_are_told() -> None:
             "deadline": 1300.0,
             "ttfa_ms": 420.0,
             "tier": "cloud",
-            "offsets_ms": {"speech_end": 0.0, "asr_final": 310.0, "first_audio_sent": 420.0, "answer_sent": 610.0},
+            "offsets_ms": {"speech_end": 0.0, "asr_final": 310.0, "first_audio_sent": 420.0, "answer_heard": 610.0},
             "stages_ms": {"asr": 90.0},
             "cloud": {"fallback": "cloud_slow", "words": [["edge", 4], ["cloud", 9], ["edge", 6]]},
             "cost": {"currency": "EUR", "edge": 0.00002, "cloud": 0.0001, "all_cloud": 0.0002},

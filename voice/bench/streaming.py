@@ -56,9 +56,9 @@ class Heard:
         offsets = self.record.get("offsets_ms") or {}
         if self.voice_to_voice_ms is None or not self.record.get("filler"):
             return self.voice_to_voice_ms
-        if "answer_sent" not in offsets:
+        if "answer_heard" not in offsets:
             return None
-        return self.voice_to_voice_ms + float(offsets["answer_sent"] - offsets["first_audio_sent"])
+        return self.voice_to_voice_ms + float(offsets["answer_heard"] - offsets["first_audio_sent"])
 
 
 async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] | None = None) -> Heard:

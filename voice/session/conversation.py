@@ -41,7 +41,7 @@ from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechRes
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
-_AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_SENT, Mark.LAST_AUDIO_SENT)
+_AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
 _REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
 
 

@@ -10,6 +10,7 @@ import asyncio
 from voice import events as out
 from voice.budget import Deadline
 from voice.errors import AsrError
+from voice.filler import LEAD_MS, choose
 from voice.pipeline import Attempt
 from voice.session.looks import Look
 from voice.session.pause import Pause
@@ -20,8 +21,6 @@ from voice.turn.table import Input
 
 LAST_LOOK_MS = 70.0
 """Two windows of the detector."""
-FILLER_LEAD_MS = 35.0
-"""So long before the deadline a filler is let go: what follows is the way to the client, and two ticks of a busy loop."""
 
 
 class Settling:
@@ -39,7 +38,7 @@ class Settling:
         turn.trace.mark(Mark.VAD_SILENCE, now_s)
         turn.trace.deadline = Deadline.after(speech_end_s, self._shared.config.budget.first_audio_ms)
         turn.trace.forecast_ms = self._shared.engines.forecasts.snapshot()
-        late_ms = self._shared.config.budget.first_audio_ms - FILLER_LEAD_MS if self._shared.engines.fillers else float("inf")
+        late_ms = self._shared.config.budget.first_audio_ms - LEAD_MS if self._shared.engines.fillers else float("inf")
         if turn.typed is not None:
             turn.transcript = turn.typed
             turn.settled = self._shared.tasks.start_for(turn, self._settle_typed(turn, turn.typed), "settle")
@@ -110,17 +109,32 @@ class Settling:
             self._shared.happened(Input.END_OF_TURN)
 
     def _late(self, turn: Turn) -> None:
-        """The turn is over and its reply would be late."""
+        """The turn is over and its reply is not there."""
+        now_s = self._shared.clock.now_s()
         if turn.pause is not None and self._shared.ear.quiet_since is None:
-            turn.pause.late_again(LAST_LOOK_MS, self._shared.clock.now_s())
+            turn.pause.late_again(LAST_LOOK_MS, now_s)
+        elif turn.pause is not None and (left_ms := self._left_ms(turn, now_s)) > 0:
+            turn.pause.late_again(left_ms, now_s)
         else:
-            self._fill(turn)
+            self._fill(turn, now_s)
 
     async def _fill_typed(self, turn: Turn, after_s: float) -> None:
+        clock = self._shared.clock
         await asyncio.sleep(after_s)
-        self._fill(turn)
+        await asyncio.sleep(self._left_ms(turn, clock.now_s()) / 1000)
+        self._fill(turn, clock.now_s())
 
-    def _fill(self, turn: Turn) -> None:
-        attempt, fillers = turn.preparation.attempt, self._shared.engines.fillers
-        if attempt is not None and turn.transcript and attempt.fill(fillers[self._fillers % len(fillers)]):
-            self._fillers += 1
+    def _left_ms(self, turn: Turn, now_s: float) -> float:
+        """How long the reply's own first sound may be waited for: until the deadline, if it is expected by then; else 0."""
+        attempt, deadline = turn.preparation.attempt, turn.trace.deadline
+        if attempt is None or deadline is None:
+            return 0.0
+        left_ms = deadline.left_ms(now_s)
+        return left_ms if left_ms >= 1 and attempt.wait_ms(now_s) <= left_ms else 0.0
+
+    def _fill(self, turn: Turn, now_s: float) -> None:
+        attempt, engines = turn.preparation.attempt, self._shared.engines
+        if attempt is None or not turn.transcript:
+            return
+        filler = choose(engines.fillers, engines.synthesizer.sample_rate_hz, attempt.wait_ms(now_s), self._fillers)
+        self._fillers += attempt.fill(filler)

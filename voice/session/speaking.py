@@ -73,8 +73,8 @@ class Speaking:
             attempt = turn.preparation.attempt
             if not answered and attempt is not None and text not in {attempt.filler, EXCUSE}:
                 answered = True
-                if Mark.FIRST_AUDIO_SENT in trace.marks:
-                    trace.mark(Mark.ANSWER_SENT, shared.clock.now_s())
+                if (first_s := trace.marks.get(Mark.FIRST_AUDIO_SENT)) is not None:
+                    trace.mark(Mark.ANSWER_HEARD, max(shared.clock.now_s(), first_s + attempt.filler_s))
             shared.emit(out.ReplyText(turn.number, text))
 
         def send_audio(samples: Samples) -> None:

@@ -122,7 +122,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def answer_ms(self) -> float | None:
         """When the first audio of the reply's own words was sent: later than the first, where a filler came before them."""
-        return self.offsets_ms.get("answer_sent", None if self.filler else self.offsets_ms.get("first_audio_sent"))
+        return self.offsets_ms.get("answer_heard", None if self.filler else self.offsets_ms.get("first_audio_sent"))
 
     @property
     def is_late(self) -> bool:

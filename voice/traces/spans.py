@@ -63,7 +63,7 @@ def spans(record: Record) -> list[Span]:
     ready, sent = at.get("tts_first_audio"), at.get("first_audio_sent")
     if ready is not None and sent is not None and sent > ready:
         found.append(Span("held behind the gate", ready, sent))
-    answer = at.get("answer_sent")
+    answer = at.get("answer_heard")
     if sent is not None and answer is not None:
         found.append(Span("filler", sent, answer))
     if sent is not None and "last_audio_sent" in at:

@@ -180,7 +180,7 @@ function badges(record) {
     const promised = budget(record);
     list.push(badge(verdict(record), promised == null ? "plain" : record.ttfa_ms <= promised ? "good" : "late"));
   }
-  const own = record.offsets_ms?.answer_sent;
+  const own = record.offsets_ms?.answer_heard;
   if (own != null) list.push(badge(`opened by a filler, own words after ${Math.round(own)} ms`, "plain"));
   if (record.cost) list.push(badge(price(record.cost), "plain"));
   return list;

@@ -27,8 +27,8 @@ export function spans({ offsets_ms: at = {}, stages_ms: took = {} }) {
   }
   for (const [stage, mark, name] of STAGES) if (took[stage] != null) add("stage", name, at[mark] - took[stage], at[mark]);
   if (at.first_audio_sent - at.tts_first_audio >= SHORTEST_WAIT_MS) add("wait", "Held until you are done", at.tts_first_audio, at.first_audio_sent);
-  if ("answer_sent" in at) add("wait", "Filler", at.first_audio_sent, at.answer_sent);
-  add("reply", "Reply", at.answer_sent ?? at.first_audio_sent, at.last_audio_sent);
+  if ("answer_heard" in at) add("wait", "Filler", at.first_audio_sent, at.answer_heard);
+  add("reply", "Reply", at.answer_heard ?? at.first_audio_sent, at.last_audio_sent);
   return found;
 }
 
@@ -53,7 +53,7 @@ export function waterfall(record) {
   if (!rows.length) return null;
   const promised = budget(record);
   const low = Math.max(EARLIEST_MS, Math.min(-40, ...rows.filter(({ kind }) => kind !== "speech").map(({ start }) => start - 20)));
-  const high = Math.max((promised ?? 0) * 1.2, (record.offsets_ms?.answer_sent ?? record.ttfa_ms ?? 0) * 1.15, 100);
+  const high = Math.max((promised ?? 0) * 1.2, (record.offsets_ms?.answer_heard ?? record.ttfa_ms ?? 0) * 1.15, 100);
   const place = (ms) => ((Math.max(low, Math.min(high, ms)) - low) / (high - low)) * 100;
 
   const table = make("table", { class: "waterfall" });
