@@ -211,8 +211,11 @@ class BudgetConfig(Section, frozen=True):
     fillers: tuple[str, ...] = ("Well,", "So,", "Okay,", "Let's see.")
     """Said when the turn is over and the reply's own first sound would miss the promise: the shortest that fills the wait.
     Their audio is made at the start. Empty: the user waits for the reply."""
+    filler_grace_ms: int = 60
+    """A reply of the edge's that is expected so soon after the promise is waited for instead. 0 keeps the promise strictly."""
 
     def __post_init__(self) -> None:
+        _require(0 <= self.filler_grace_ms <= 2000, "filler_grace_ms must be 0 to 2000")
         _require(len(self.fillers) <= 32, "fillers are 32 at most")
         for filler in self.fillers:
             sayable = len(filler) <= 60 and any(map(str.isalnum, filler))

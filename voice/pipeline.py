@@ -154,6 +154,11 @@ class Attempt:
         self._is_ready()
         return True
 
+    @property
+    def asks_cloud(self) -> bool:
+        """Whether the cloud is to go on with the answer."""
+        return self._answer.cloud is not None
+
     def wait_ms(self, now_s: float) -> float:
         """How long the reply's own first audio is expected to take from now on."""
         return wait_ms(self._stages.forecasts, self.marks, (now_s - self._stage_began_s) * 1000)

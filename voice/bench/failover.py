@@ -49,9 +49,9 @@ QUESTIONS = (
 REPLY_WITHIN_S = 60.0
 FRAME_S = 0.02
 TURNS_A_CONVERSATION = 4
-REPLY_TOKENS = 24
-"""Two or three clauses: long enough for every seam, and a turn takes about eight seconds."""
-MOST_HEALTHY = 60
+REPLY_TOKENS = 16
+"""An opening and a clause or two behind it, so that a turn takes about six seconds and has a seam."""
+MOST_HEALTHY = 40
 Progress = Callable[[str], None]
 Host = Callable[[Config], Any]
 
@@ -125,7 +125,7 @@ class Listener:
 
 
 async def run(host: Host, config: Config, *, turns: int, private: int, seed: int, progress: Progress) -> dict[str, Any]:
-    """Measure ``turns`` turns with faults, half as many without (60 at most), and so many ``private`` utterances.
+    """Measure ``turns`` turns with faults, half as many without (40 at most), and so many ``private`` utterances.
 
     ``host`` runs a server with the settings that it is given in this process: an asynchronous context manager.
     """

@@ -65,7 +65,7 @@ def failover(
     context: typer.Context,
     *,
     json: Json = None,
-    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 8 s.")] = 40,
+    turns: Annotated[int, typer.Option(min=2, help="With faults, spoken and typed by turns; a turn takes about 6 s.")] = 40,
     private: Annotated[int, typer.Option(min=0, help="Private utterances to try.")] = 40,
     seed: Seed = 1,
     draft: Annotated[bool, typer.Option("--draft", help="The cloud is voice verifier, and the edge drafts for it.")] = False,
