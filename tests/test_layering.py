@@ -14,7 +14,7 @@ STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts",
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline", "answer", "handover", "filler", "opening", "draft"},
+    {"engines", "pipeline", "answer", "account", "request", "handover", "filler", "opening", "draft"},
     {"session"},
     {"server", "client", "mic", "verifier"},
     {"bench", "replay", "traces"},

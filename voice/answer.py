@@ -7,24 +7,24 @@ out, and the seam is at a clause. A cloud that was merely slow is asked once mor
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
+from voice.account import Account
 from voice.budget import Deadline, Forecasts, Stage, words_that_fit
-from voice.channel import Channel, WhenFull
 from voice.clock import Clock
-from voice.errors import ChatError, CloudError, VoiceError
+from voice.errors import ChatError, CloudError
 from voice.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
 from voice.opening import Race
+from voice.request import CloudPass, Request
 from voice.route.confidence import Calibration
-from voice.route.placing import Outgoing, Placing
+from voice.route.placing import Placing
 from voice.skills.library import Found
-from voice.stages import Chat, CloudModel, Filler, Message, Synthesizer, Token, Usage
+from voice.stages import Chat, CloudModel, Message, Synthesizer, Token
 from voice.tts.clauses import ClauseSplitter
 
-Tier = Literal["edge", "cloud"]
 Source = Literal["edge", "cloud", "excuse"]
 POLL_S = 0.05
 """How often to look whether the audio has begun to run out."""
@@ -51,8 +51,6 @@ class Stages:
     """Asked first: what they answer needs no model."""
     calibration: Calibration | None = None
     """Of the language model's own doubt, where it is known."""
-    fillers: Sequence[Filler] = ()
-    """Said by turns when the reply's first audio would be late."""
     waiting: dict[object, Chat] = field(default_factory=dict)
     """The attempts that wait for their first clause at this moment, in all conversations of the process, by whose chat."""
 
@@ -65,70 +63,6 @@ class Stages:
     def edge_clause_ms(self) -> float:
         """When the edge, asked now, is expected to have a first clause: behind those who wait already."""
         return self.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE)) * (1 + self.queue)
-
-
-@dataclass(frozen=True, slots=True)
-class CloudPass:
-    """The permission to ask the cloud, and with what."""
-
-    model: CloudModel
-    outgoing: Outgoing
-    max_tokens: int
-    kind: str = ""
-
-
-@dataclass(slots=True)
-class Account:
-    """What became of an answer, for the trace and the ledger.
-
-    Attributes:
-        words: spoken by each tier, in order of their turns.
-        requests: to the cloud for an answer, and ``warmed`` for its cache alone, with ``chars_sent`` in all.
-        usage: what the cloud counted, of ``counted`` of them.
-        drafts: how each answer of the cloud's was drafted, where it was.
-        excused: whether it had to be said that it takes a moment.
-        fallback: why the edge stepped in, as (code, sentence).
-    """
-
-    words: list[tuple[Tier, int]] = field(default_factory=list)
-    edge_tokens: int = 0
-    cloud_tokens: int = 0
-    requests: int = 0
-    warmed: int = 0
-    excused: bool = False
-    chars_sent: int = 0
-    counted: int = 0
-    usage: Usage | None = None
-    drafts: list[Mapping[str, Any]] = field(default_factory=list)
-    cloud_first_ms: float | None = None
-    fallback: tuple[str, str] | None = None
-
-    @property
-    def tier(self) -> Tier:
-        """Who gave the answer: the cloud if any of it is the cloud's."""
-        return "cloud" if any(tier == "cloud" for tier, _ in self.words) else "edge"
-
-    def record(self) -> dict[str, Any]:
-        """For the trace; empty when the cloud had no part in it."""
-        excuse = {"excused": True} if self.excused else {}
-        if not self.requests and not self.warmed:
-            return excuse
-        cloud = {
-            "requests": self.requests,
-            "warmed": self.warmed,
-            "first_token_ms": None if self.cloud_first_ms is None else round(self.cloud_first_ms, 1),
-            "tokens": self.cloud_tokens,
-            "words": [[tier, words] for tier, words in self.words],
-            "fallback": None if self.fallback is None else self.fallback[0],
-        }
-        return {**excuse, "cloud": cloud, **self._drafted()}
-
-    def _drafted(self) -> dict[str, Any]:
-        """How the last request was drafted, with those before it."""
-        if not self.drafts:
-            return {}
-        *earlier, last = self.drafts
-        return {"draft": {**last, "earlier": earlier} if earlier else last}
 
 
 class _TakeOver(Exception):
@@ -182,8 +116,8 @@ class Answer:
         self._idle = idle
         self._on_token = on_token
         self._covered_until_s = covered_until_s
-        self._request: _Request | None = None
-        self._warming: _Request | None = None
+        self._request: Request | None = None
+        self._warming: Request | None = None
         self._chances = REQUESTS
         self._least_logprob = 0.0
         self._other_words = False
@@ -306,11 +240,11 @@ class Answer:
             self.account.warmed += 1
             self.account.chars_sent += self._chars(self.reserve, self.text)
             only_read = replace(self.reserve, max_tokens=1)
-            self._warming = _Request(
+            self._warming = Request(
                 only_read,
                 only_read.outgoing.hide(self.text),
                 self._stages.clock.now_s(),
-                lambda usage: self._count(replace(usage, draft={})),
+                lambda usage: self.account.count(replace(usage, draft={})),
             )
 
     async def _with_cloud(self, race: Race) -> AsyncGenerator[str, None]:
@@ -379,7 +313,7 @@ class Answer:
         for clause in [*splitter.feed(cloud.outgoing.rest()), *splitter.finish()]:
             yield clause
 
-    async def _next(self, request: "_Request") -> Token | None:
+    async def _next(self, request: Request) -> Token | None:
         """The cloud's next token, if it comes while the edge could still step in."""
         while True:
             needs_ms = reserve_ms(self._stages.forecasts, rereads=self._rereads)
@@ -406,26 +340,14 @@ class Answer:
         """Whether what was spoken is not what the edge's own answer began with."""
         return self._other_words or self.account.tier == "cloud"
 
-    def _ask(self, cloud: CloudPass, prefix: str) -> "_Request":
+    def _ask(self, cloud: CloudPass, prefix: str) -> Request:
         self.account.requests += 1
         self.account.chars_sent += self._chars(cloud, prefix)
-        self._request = _Request(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self._count)
+        self._request = Request(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self.account.count)
         return self._request
 
     def _chars(self, cloud: CloudPass, prefix: str) -> int:
         return len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
-
-    def _count(self, usage: Usage) -> None:
-        self.account.counted += 1
-        known = self.account.usage or Usage()
-        self.account.usage = Usage(
-            known.tokens_in + usage.tokens_in,
-            known.tokens_out + usage.tokens_out,
-            known.tokens_cached + usage.tokens_cached,
-            known.tokens_drafted + usage.tokens_drafted,
-        )
-        if usage.draft:
-            self.account.drafts.append(usage.draft)
 
     async def _end_request(self) -> None:
         if self._request is not None:
@@ -436,44 +358,8 @@ class Answer:
         """Note a clause that is let go."""
         self.source = source
         self._begun = self._begun or source != "excuse"
-        tier: Tier = "cloud" if source == "cloud" else "edge"
         if self.text and clause[:1].isalnum() and not self.text[-1:].isspace():
             clause = " " + clause
         self.text += clause
-        words = len(clause.split())
-        if self.account.words and self.account.words[-1][0] == tier:
-            words += self.account.words.pop()[1]
-        self.account.words.append((tier, words))
+        self.account.spoke("cloud" if source == "cloud" else "edge", len(clause.split()))
         return clause
-
-
-class _Request:
-    """One request to the cloud: a task that fills a bounded channel."""
-
-    def __init__(self, cloud: CloudPass, prefix: str, began_s: float, on_usage: Callable[[Usage], None]) -> None:
-        self.tokens: Channel[Token] = Channel(64, WhenFull.BLOCK, name="cloud tokens")
-        self.error: CloudError | None = None
-        self.began_s = began_s
-        self._task = asyncio.create_task(self._run(cloud, prefix, on_usage), name="cloud")
-
-    async def _run(self, cloud: CloudPass, prefix: str, on_usage: Callable[[Usage], None]) -> None:
-        try:
-            reply = cloud.model.reply(
-                cloud.outgoing.messages,
-                max_tokens=cloud.max_tokens,
-                prefix=prefix,
-                on_usage=on_usage,
-                kind=cloud.kind,
-            )
-            async with aclosing(reply) as tokens:
-                async for token in tokens:
-                    await self.tokens.put(token)
-        except VoiceError as error:
-            self.error = error if isinstance(error, CloudError) else CloudError(str(error))
-        finally:
-            self.tokens.close()
-
-    async def end(self) -> None:
-        """Withdraw it; returns when its connection is let go."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)

@@ -313,8 +313,8 @@ class RouteConfig(Section, frozen=True):
 class DraftConfig(Section, frozen=True):
     """Speculative drafting: the edge drafts, a larger model elsewhere verifies."""
 
-    engine: Literal["off", "voice", "sglang", "vllm"] = "off"
-    """Who verifies: voice verifier, or an inference server."""
+    engine: Literal["off", "voice", "sglang", "vllm", "predicted"] = "off"
+    """Who verifies: voice verifier, an inference server, or, unseen, the endpoint of [cloud] (OpenAI's predicted outputs)."""
     url: str = "ws://127.0.0.1:8767"
     token_env: str = "VOICE_VERIFIER_TOKEN"
     """The environment variable that holds the verifier's token or key."""
@@ -328,7 +328,7 @@ class DraftConfig(Section, frozen=True):
     promise: Literal["lossless", "eager"] = "lossless"
     """Lossless speaks only approved words as long as the verifier answers; eager speaks the edge's at the deadline."""
     deadline_ms: int = 200
-    """Eager: from the request to the edge's own words, if none was approved by then."""
+    """Eager: from the request to the edge's own words, if none was approved by then. Predicted: for the edge's draft."""
     patience_ms: int = 1500
     """After so long without an approved word the edge finishes the reply."""
     max_draft: int = 12
@@ -396,6 +396,13 @@ class Config(Section, frozen=True):
     skills: SkillsConfig = SkillsConfig()
     server: ServerConfig = ServerConfig()
     trace: TraceConfig = TraceConfig()
+
+    def __post_init__(self) -> None:
+        if self.draft.engine == "predicted":
+            _require(
+                self.cloud.enabled, "draft.engine = predicted asks the endpoint of [cloud]: set cloud.enabled and cloud.model"
+            )
+            _require(self.cloud.continues != "chatml", "draft.engine = predicted needs a chat endpoint: change cloud.continues")
 
 
 def load(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:

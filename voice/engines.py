@@ -166,6 +166,10 @@ def _cloud(config: Config, edge: "EdgeModel") -> CloudModel | None:
     """Who answers what is placed in the cloud: a verifier that the edge drafts for, an endpoint, or nobody."""
     if config.draft.engine == "off":
         return CloudChat(config.cloud) if config.cloud.enabled else None
+    if config.draft.engine == "predicted":
+        from voice.draft.predicted import PredictedCloud
+
+        return PredictedCloud(CloudChat(config.cloud), edge, deadline_ms=config.draft.deadline_ms)
     from voice.draft.cloud import DraftedCloud
     from voice.draft.connect import drafted_model, plain
 

@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from voice.answer import Account, Answer, CloudPass, Stages
+from voice.account import Account
+from voice.answer import Answer, Stages
 from voice.budget import Deadline, Stage
 from voice.channel import Channel, WhenFull
 from voice.cost.prices import estimated_tokens
 from voice.errors import ChatError, VoiceError
 from voice.filler import wait_ms
 from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
+from voice.request import CloudPass
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert

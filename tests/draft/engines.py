@@ -97,17 +97,6 @@ def vllm(body: dict[str, Any]) -> Any:
     }
 
 
-def openai(body: dict[str, Any]) -> Any:
-    """``POST /v1/chat/completions``, streamed, with a prediction or without."""
-    words = ["The ", "sky ", "is ", "blue."]
-    events: list[Any] = [{"choices": [{"delta": {"role": "assistant", "content": ""}}]}]
-    events += [{"choices": [{"delta": {"content": word}}]} for word in words]
-    details = {"accepted_prediction_tokens": 3, "rejected_prediction_tokens": 5} if "prediction" in body else {}
-    usage = {"prompt_tokens": 9, "completion_tokens": 4 + details.get("rejected_prediction_tokens", 0)}
-    events.append({"choices": [], "usage": {**usage, "completion_tokens_details": details}})
-    return events
-
-
 class Engine:
     """An HTTP/1.1 server on loopback; ``change`` alters each answer before it is sent.
 

@@ -1,4 +1,4 @@
-"""SGLang, vLLM and predicted outputs, against servers that answer in their shapes on real sockets."""
+"""SGLang and vLLM, against servers that answer in their shapes on real sockets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.draft.engines import VOCABULARY, Engine, openai, row, says, sglang_engine, vllm_engine
+from tests.draft.engines import VOCABULARY, Engine, row, says, sglang_engine, vllm_engine
 from voice.draft.acceptance import GREEDY, Proposal, Sampling, distribution
 from voice.draft.chi2 import p_value
-from voice.draft.predicted import PredictedOutputs
 from voice.draft.sglang import SglangVerifier
 from voice.draft.verifier import Block, believe
 from voice.draft.vllm import VllmVerifier
 from voice.errors import VerifierError
-from voice.stages import Message
 
 PREFIX = (3, 7, 11)
 Adapter = type[SglangVerifier] | type[VllmVerifier]
@@ -229,27 +227,3 @@ async def test_a_stream_that_is_none(adapter: Adapter, engine: Callable[..., Eng
                 async for _ in verifier.stream(PREFIX, max_tokens=3, sampling=GREEDY):
                     pass
             await verifier.aclose()
-
-
-async def test_predicted_outputs_bill_what_they_reject() -> None:
-    async with Engine({"/v1/chat/completions": openai}) as server:
-        service = PredictedOutputs(server.url, model="gpt", key="k")
-        question = [Message("user", "Why?")]
-        text = "".join([t.text async for t in service.reply(question, max_tokens=50, draft="The sky is green, mostly.")])
-        assert text == "The sky is blue."
-        assert server.bodies[-1]["prediction"] == {"type": "content", "content": "The sky is green, mostly."}
-        assert "max_completion_tokens" not in server.bodies[-1]
-        assert (service.usage.accepted, service.usage.rejected, service.usage.billed_output) == (3, 5, 9)
-        assert "".join([t.text async for t in service.reply(question, max_tokens=2)]) == "The sky "
-        assert server.bodies[-1]["max_completion_tokens"] == 2
-        await service.aclose()
-
-
-async def test_predicted_outputs_that_fail() -> None:
-    for answer in (b"data: 3\n\n", [{"choices": [3]}], []):
-        async with Engine({"/v1/chat/completions": always(answer)}) as server:
-            service = PredictedOutputs(server.url, model="gpt", key="k")
-            with pytest.raises(VerifierError):
-                async for _ in service.reply([Message("user", "Why?")], max_tokens=5):
-                    pass
-            await service.aclose()

@@ -1,9 +1,8 @@
 """What drafting costs: rejected tokens were computed, and are paid for."""
 
-from voice.answer import Account
+from voice.account import Account
 from voice.cost.prices import Prices
 from voice.draft.cloud import usage_of
-from voice.draft.predicted import PredictedUsage
 from voice.session.bill import used
 from voice.stages import Usage
 
@@ -14,13 +13,6 @@ def test_rejected_tokens_are_output_and_drafted_ones_are_made_here() -> None:
     usage = usage_of(TRACE)
     assert usage == Usage(50, 20 - 3 + 5, 0, 30, TRACE)
     assert Prices(cloud_in=1.0, cloud_out=10.0).cloud(usage) == 50 + 220
-
-
-def test_predicted_outputs_are_billed_with_what_they_reject() -> None:
-    for output in (12, 20):  # with the rejected tokens in the service's figure, and without
-        usage = PredictedUsage(input=40, output=output, accepted=12, rejected=8).usage()
-        assert (usage.tokens_out, usage.tokens_drafted) == (20, 20)
-        assert Prices(cloud_out=10.0).cloud(usage) == 200
 
 
 def test_what_was_drafted_survives_a_request_that_nobody_counted() -> None:

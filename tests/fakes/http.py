@@ -38,7 +38,7 @@ class Exchange:
         """A chunk of a streamed chat answer."""
         await self.event({"id": "1", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
 
-    async def answer(self, tokens: Sequence[str], *, every_s: float = 0.0, usage: dict[str, int] | None = None) -> None:
+    async def answer(self, tokens: Sequence[str], *, every_s: float = 0.0, usage: dict[str, Any] | None = None) -> None:
         """A whole streamed answer, well formed."""
         await self.send(SSE)
         for text in tokens:

@@ -440,7 +440,7 @@ def test_the_cloud_reads_along_where_the_conversation_may_come_back_to_it() -> N
 def test_the_connection_is_opened_when_somebody_begins_to_speak() -> None:
     cloud = FakeCloud()
     talk(ask, fakes=fakes(cloud))
-    assert cloud.warmed == 2  # at the start, and at the first word
+    assert cloud.warmed == 3  # at the start, at the first word, and when the turn has ended
     cloud = FakeCloud()
     talk(ask, fakes=fakes(cloud), config=Config(route=RouteConfig(mode="edge")))
     assert cloud.warmed == 0

@@ -85,13 +85,14 @@ class CloudChat:
         prefix: str,
         on_usage: Callable[[Usage], None],
         kind: str = "",  # noqa: ARG002 - an endpoint is told nothing of it
+        prediction: str = "",
     ) -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.stages.CloudModel`. ``prediction`` is what the answer is expected to be behind ``prefix``."""
         began_s = self._clock.now_s()
         self.breaker.began()
         given = 0
         try:
-            async with aclosing(self._texts(messages, max_tokens, prefix, on_usage)) as texts:
+            async with aclosing(self._texts(messages, max_tokens, prefix, on_usage, prediction)) as texts:
                 async for text in texts:
                     now_s = self._clock.now_s()
                     if not given:
@@ -100,6 +101,8 @@ class CloudChat:
                         began_s = now_s
                     given += 1
                     yield Token(text, 0.0)
+                    if prediction and given >= max_tokens:
+                        return  # the service was given no bound
         except CloudError as error:
             now_s = self._clock.now_s()
             out_of_reach = error.error_code == "cloud_unreachable"
@@ -116,7 +119,12 @@ class CloudChat:
             await self._client.close()
 
     async def _texts(
-        self, messages: Sequence[Message], max_tokens: int, prefix: str, on_usage: Callable[[Usage], None]
+        self,
+        messages: Sequence[Message],
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        prediction: str,
     ) -> AsyncGenerator[str, None]:
         """The text that follows ``prefix``, piece by piece; none is empty."""
         asked_to = self.config.continues == "instruction"
@@ -125,7 +133,7 @@ class CloudChat:
         try:
             async with _Bound(self.config.first_token_ms, "a first token"):
                 with _mapped(self.config):
-                    stream = await self._ask(messages, min(max_tokens, self.config.max_tokens), prefix)
+                    stream = await self._ask(messages, min(max_tokens, self.config.max_tokens), prefix, prediction)
                     chunks = aiter(stream)
                 text = await reading.next(chunks)
             while text is not None:
@@ -139,7 +147,7 @@ class CloudChat:
                 with suppress(Exception):  # it is given up: nothing it could say matters
                     await stream.close()
 
-    async def _ask(self, messages: Sequence[Message], max_tokens: int, prefix: str) -> Any:
+    async def _ask(self, messages: Sequence[Message], max_tokens: int, prefix: str, prediction: str) -> Any:
         common: dict[str, Any] = {
             "model": self.config.model,
             "max_tokens": max_tokens,
@@ -148,6 +156,9 @@ class CloudChat:
         }
         if self.config.continues == "chatml":
             return await self._client.completions.create(prompt=chatml_prompt(messages, prefix), stop=["<|im_end|>"], **common)
+        if prediction:  # which is not taken together with a bound on the answer's length: that is about the prediction's
+            del common["max_tokens"]
+            common["prediction"] = {"type": "content", "content": prediction}
         return await self._client.chat.completions.create(**common, **chat_request(messages, prefix, self.config.continues))
 
 
@@ -262,6 +273,11 @@ def _retry_after_s(header: str | None) -> float:
 
 
 def _usage(usage: Any) -> Usage:
-    details = getattr(usage, "prompt_tokens_details", None)
-    cached = getattr(details, "cached_tokens", None) or 0
-    return Usage(int(usage.prompt_tokens or 0), int(usage.completion_tokens or 0), int(cached))
+    """What was counted; tokens of a prediction that were rejected are billed as output, whether the figure has them or not."""
+    cached = getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None) or 0
+    details = getattr(usage, "completion_tokens_details", None)
+    accepted = int(getattr(details, "accepted_prediction_tokens", None) or 0)
+    rejected = int(getattr(details, "rejected_prediction_tokens", None) or 0)
+    written = max(int(usage.completion_tokens or 0), accepted + rejected)
+    predicted = {"accepted": accepted, "rejected": rejected} if accepted or rejected else {}
+    return Usage(int(usage.prompt_tokens or 0), written, int(cached), draft=predicted)

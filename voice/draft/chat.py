@@ -31,7 +31,7 @@ from voice.stages import Chat, Message, Token
 
 CONNECT_WITHIN_S = 0.15
 """A reply waits so long for the verifier's connection, then begins without it."""
-AGAIN_AFTER_S = 5.0
+AGAIN_AFTER_S = 1.0
 """A verifier that could not be reached is not tried again before."""
 
 _log = logging.getLogger(__name__)

@@ -61,6 +61,6 @@ def drafted_model(
     Raises:
         ConfigError: drafting is off, or its address is wrong.
     """
-    if config.engine == "off":
-        raise ConfigError("draft.engine is off; set it to voice, sglang or vllm")
+    if config.engine in {"off", "predicted"}:
+        raise ConfigError(f"draft.engine is {config.engine}; a verifier is voice, sglang or vllm")
     return DraftedModel(edge, config, connector(config), health=Health(default_path()), sampling=sampling, notify=notify)

@@ -1,90 +1,119 @@
-"""OpenAI's predicted outputs: the edge's whole draft goes along with the question, as text.
+"""OpenAI's predicted outputs: what the edge expects the answer to be goes along with the question, as text.
 
-A black box: no probabilities and no token numbers come back, the service verifies by itself what it likes, and **bills the
-draft tokens that it rejects as output**. So nothing is promised here but the service's own text; the account says what it
-cost.
+A black box: no probabilities and no token numbers come back, the service verifies by itself what it likes, and **bills
+the draft tokens that it rejects as output**. So nothing is promised here but the service's own text; the account says what it cost.
+
+The question waits until the prediction is written, for ``draft.deadline_ms`` at most: the edge's opening is spoken meanwhile.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 
-from voice.draft import http
-from voice.errors import BadVerdict, VerifierError
-from voice.stages import Message, Token, Usage
+from voice.cloud.chat import CloudChat
+from voice.errors import ChatError
+from voice.stages import Chat, ChatModel, Message, Token, Usage
+
+KEPT = 4
+"""Conversations of the edge model that are kept to draft in."""
 
 
-@dataclass(slots=True)
-class PredictedUsage:
-    """What the service has counted. ``rejected`` tokens are billed as output though nobody hears them."""
+class PredictedCloud:
+    """The endpoint of ``[cloud]``, hurried on by the edge: :class:`~voice.stages.CloudModel`. Belongs to one event loop.
 
-    input: int = 0
-    output: int = 0
-    accepted: int = 0
-    rejected: int = 0
+    Args:
+        cloud: the endpoint; closed with this.
+        edge: writes what the answer is expected to be; its owner closes it.
+        deadline_ms: for writing it.
+    """
+
+    def __init__(self, cloud: CloudChat, edge: ChatModel, *, deadline_ms: float) -> None:
+        self._cloud = cloud
+        self._edge = edge
+        self._deadline_ms = deadline_ms
+        self._idle: list[Chat] = []
+
+    async def reply(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        prefix: str,
+        on_usage: Callable[[Usage], None],
+        kind: str = "",
+    ) -> AsyncGenerator[Token, None]:
+        """See :class:`~voice.stages.CloudModel`."""
+        expected, drafted = await self._expected(messages, max_tokens, prefix)
+
+        def counted(usage: Usage) -> None:
+            record = _record(usage, kind, drafted) if drafted else {}
+            on_usage(replace(usage, tokens_drafted=drafted, draft=record))
+
+        reply = self._cloud.reply(
+            messages, max_tokens=max_tokens, prefix=prefix, on_usage=counted, kind=kind, prediction=expected
+        )
+        async with aclosing(reply) as tokens:
+            async for token in tokens:
+                yield token
 
     @property
-    def billed_output(self) -> int:
-        """Output tokens on the bill. The service's own figure includes the rejected ones."""
-        return max(self.output, self.accepted + self.rejected)
+    def forecast_ms(self) -> float | None:
+        """See :class:`~voice.stages.CloudModel`: the question is late by the prediction."""
+        forecast_ms = self._cloud.forecast_ms
+        return None if forecast_ms is None else forecast_ms + self._deadline_ms
 
-    def usage(self) -> Usage:
-        """The same as any cloud's, for the price table."""
-        return Usage(tokens_in=self.input, tokens_out=self.billed_output, tokens_drafted=self.accepted + self.rejected)
+    @property
+    def round_trip_ms(self) -> float | None:
+        """See :class:`~voice.stages.CloudModel`."""
+        return self._cloud.round_trip_ms
 
+    @property
+    def why_not(self) -> str:
+        """See :class:`~voice.stages.CloudModel`."""
+        return self._cloud.why_not
 
-class PredictedOutputs:
-    """One endpoint. Its methods belong to one event loop."""
-
-    def __init__(self, url: str, *, model: str, key: str = "", within_s: float = 3.0) -> None:
-        self._http = http.client(url, key, within_s=within_s)
-        self._model = model
-        self.usage = PredictedUsage()
-        """Of the last reply; zeros until it has ended."""
-
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int, draft: str = "") -> AsyncGenerator[Token, None]:
-        """The answer, streamed; without a draft it is plain streaming.
-
-        Raises:
-            VerifierError: it failed.
-        """
-        self.usage = PredictedUsage()
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [{"role": message.role, "content": message.text} for message in messages],
-            "temperature": 0.0,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        # max_completion_tokens is not taken together with a prediction, so the reply is cut here.
-        body |= {"prediction": {"type": "content", "content": draft}} if draft else {"max_completion_tokens": max_tokens}
-        count = 0
-        async for event in http.events(self._http, "/v1/chat/completions", body):
-            try:
-                self._account(event.get("usage"))
-                pieces = [choice.get("delta", {}).get("content") for choice in event.get("choices", ())]
-            except (AttributeError, TypeError, ValueError) as error:
-                raise BadVerdict("the service's stream is not one of chat completions") from error
-            for piece in pieces:
-                if isinstance(piece, str) and piece and count < max_tokens:
-                    count += 1
-                    yield Token(piece, -1.0)
-            if count >= max_tokens:
-                return
-        if not count:
-            raise VerifierError("the service answered nothing")
+    async def warm(self) -> None:
+        """See :class:`~voice.stages.CloudModel`."""
+        await self._cloud.warm()
 
     async def aclose(self) -> None:
-        """Close the connections. May be called again."""
-        await self._http.aclose()
+        """See :class:`~voice.stages.CloudModel`."""
+        while self._idle:
+            self._idle.pop().close()
+        await self._cloud.aclose()
 
-    def _account(self, usage: Any) -> None:
-        if not usage:
-            return
-        details = usage.get("completion_tokens_details") or {}
-        self.usage = PredictedUsage(
-            int(usage.get("prompt_tokens") or 0),
-            int(usage.get("completion_tokens") or 0),
-            int(details.get("accepted_prediction_tokens") or 0),
-            int(details.get("rejected_prediction_tokens") or 0),
-        )
+    async def _expected(self, messages: Sequence[Message], max_tokens: int, prefix: str) -> tuple[str, int]:
+        """What of the answer behind ``prefix`` the edge has written by the deadline, and in how many tokens."""
+        text, count = "", 0
+        with suppress(ChatError):  # the question goes without
+            chat = self._idle.pop() if self._idle else self._edge.open()
+            try:
+                with suppress(TimeoutError):
+                    async with (
+                        asyncio.timeout(self._deadline_ms / 1000),
+                        aclosing(chat.reply(messages, max_tokens=max_tokens, prefix=prefix)) as tokens,
+                    ):
+                        async for token in tokens:
+                            text, count = text + token.text, count + 1
+            finally:
+                if len(self._idle) < KEPT:
+                    self._idle.append(chat)
+                else:
+                    chat.close()
+        return text, count
+
+
+def _record(usage: Usage, kind: str, drafted: int) -> dict[str, Any]:
+    """For the trace; ``usage.draft`` has what the service said of the prediction."""
+    accepted, rejected = int(usage.draft.get("accepted", 0)), int(usage.draft.get("rejected", 0))
+    judged = accepted + rejected
+    return {
+        "kind": kind,
+        "mode": "predicted",
+        "drafted": drafted,
+        "acceptance": round(accepted / judged, 3) if judged else None,
+        "rejected": rejected,
+        "wasted": drafted - min(drafted, accepted),
+    }

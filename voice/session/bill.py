@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
-from voice.answer import Account
+from voice.account import Account
 from voice.config import CostConfig
 from voice.cost.ledger import Entry
 from voice.cost.prices import Prices, estimated_tokens

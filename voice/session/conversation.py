@@ -40,6 +40,8 @@ from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechRes
 
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
+SOME_WORD = "What"
+"""Stands for whatever the user says next: a model reads everything before it ahead of time, and not the word itself."""
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
 _AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
 _REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
@@ -363,6 +365,9 @@ class Conversation:
             self._desk.replied(attempt.reply, repeatable=attempt.repeatable)
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
+        if not self._closing.is_set():
+            self._tasks.start(self._prefill(SOME_WORD), "reread")
+            self._warm_cloud()
 
     def _on_overlap(self, what: Input) -> None:
         if what is Input.INTERRUPTION_CONFIRMED:

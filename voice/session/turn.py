@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from voice.answer import Tier
+from voice.account import Tier
 from voice.budget import Stage
 from voice.events import ReplyEnd
 from voice.pipeline import Attempt
