@@ -1,7 +1,8 @@
 """OpenAI's predicted outputs: what the edge expects the answer to be goes along with the question, as text.
 
 A black box: no probabilities and no token numbers come back, the service verifies by itself what it likes, and **bills
-the draft tokens that it rejects as output**. So nothing is promised here but the service's own text; the account says what it cost.
+the draft tokens that it rejects as output**. So nothing is promised here but the service's own text; the account says what it
+cost.
 
 The question waits until the prediction is written, for ``draft.deadline_ms`` at most: the edge's opening is spoken meanwhile.
 """
