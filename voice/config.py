@@ -211,8 +211,9 @@ class BudgetConfig(Section, frozen=True):
     fillers: tuple[str, ...] = ("Well,", "So,", "Okay,", "Let's see.")
     """Said when the turn is over and the reply's own first sound would miss the promise: the shortest that fills the wait.
     Their audio is made at the start. Empty: the user waits for the reply."""
-    filler_grace_ms: int = 60
-    """A reply of the edge's that is expected so soon after the promise is waited for instead. 0 keeps the promise strictly."""
+    filler_grace_ms: int = 120
+    """A reply of the edge's that is expected so soon after the promise is waited for instead: a filler would put it off by more
+    than it is late. 0 keeps the promise strictly."""
 
     def __post_init__(self) -> None:
         _require(0 <= self.filler_grace_ms <= 2000, "filler_grace_ms must be 0 to 2000")

@@ -25,12 +25,15 @@ _STEPS = (
 def wait_ms(forecasts: Forecasts, done: Collection[Mark], in_step_ms: float) -> float:
     """How long a reply's first audio is expected to take from now on.
 
-    ``done`` are the marks that it has reached; for so many milliseconds it has been on its way to the next one.
+    ``done`` are the marks that it has reached; for so many milliseconds it has been on its way to the next one. A step that
+    takes longer than was forecast is expected to take half as long again.
     """
     left = [stage for stage, mark in _STEPS if mark not in done]
     if not left:
         return 0.0
-    return max(0.0, forecasts.stage_ms(left[0]) - in_step_ms) + forecasts.remaining_ms(left[1:])
+    forecast_ms = forecasts.stage_ms(left[0])
+    this_ms = forecast_ms - in_step_ms if in_step_ms < forecast_ms else in_step_ms / 2
+    return this_ms + forecasts.remaining_ms(left[1:])
 
 
 def choose(fillers: Sequence[Filler], rate_hz: int, wait_ms: float, said: int) -> Filler:

@@ -159,7 +159,7 @@ def test_an_excuse_behind_a_filler_is_not_the_answer() -> None:
     assert marks["answer_heard"] == pytest.approx(marks["tts_first_audio"], abs=20)
 
 
-@pytest.mark.parametrize(("grace_ms", "filled"), [(0, True), (60, False)])
+@pytest.mark.parametrize(("grace_ms", "filled"), [(0, True), (120, False)])
 def test_who_is_nearly_there_is_waited_for(grace_ms: int, filled: bool) -> None:
     """The synthesis takes a little longer than is forecast, and ends 40 ms after the deadline."""
     config = Config(budget=BudgetConfig(filler_grace_ms=grace_ms))
