@@ -77,10 +77,6 @@ class TurnTrace:
         """Note when something happened; said again, the later moment stands."""
         self.marks[mark] = at_s
 
-    def mark_once(self, mark: Mark, at_s: float) -> None:
-        """Note when something happened first."""
-        self.marks.setdefault(mark, at_s)
-
     def forget(self, *marks: Mark) -> None:
         """Take marks back: what they stood for was taken back."""
         for mark in marks:

@@ -24,7 +24,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
-from voice.bench.faults import Line
+from voice.bench.faults import Line, Rotation
 from voice.draft import wire
 
 SLOW_S = 0.7
@@ -55,7 +55,7 @@ class Kind(StrEnum):
     OTHER_VERSION = "another version"
 
 
-FAULTS = tuple(kind for kind in Kind if kind is not Kind.NONE)
+FAULTS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind is not Kind.NONE)
 AT_THE_DOOR = {Kind.REFUSED, Kind.UNAUTHORISED, Kind.FULL, Kind.HALF_OPEN, Kind.OTHER_VOCABULARY, Kind.OTHER_PROTOCOL}
 _STATUS = {Kind.UNAUTHORISED: HTTPStatus.UNAUTHORIZED, Kind.FULL: HTTPStatus.SERVICE_UNAVAILABLE}
 
@@ -68,18 +68,13 @@ class Schedule:
         """Nothing strikes while this is true."""
         self.only: str | None = None
         """The one kind that strikes, if it is to be one; at the door, each time."""
-        self._chance = random.Random(seed)  # noqa: S311 - not a secret
-        self._most_events = most_events
-        self._left: list[Kind] = []
+        self._rotation = Rotation(FAULTS, seed, most_events=most_events)
 
     def question(self) -> tuple[Kind, int]:
         """The next question's fate, and behind how many messages of its answer it strikes."""
         if self.healthy:
             return Kind.NONE, 0
-        if not self._left:
-            self._left = list(FAULTS)
-            self._chance.shuffle(self._left)
-        return Kind(self.only) if self.only else self._left.pop(), self._chance.randrange(self._most_events)
+        return self._rotation.draw(Kind(self.only) if self.only else None)
 
     def door(self) -> Kind:
         """Who stands there anyway."""

@@ -6,11 +6,13 @@ the assistant sends is kept, so that it can be searched for what should never ha
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=StrEnum)
 RETRANSMISSION_S = 0.2
 """What a lost segment costs before it is sent again."""
 _SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -37,7 +39,7 @@ class Kind(StrEnum):
     FLOOD = "flood"
 
 
-FAULTS = tuple(kind for kind in Kind if kind is not Kind.NONE)
+FAULTS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind is not Kind.NONE)
 _STATUS = {Kind.UNAUTHORISED: 401, Kind.NO_MODEL: 404, Kind.LIMITED: 429, Kind.BROKEN: 503}
 _MID_ANSWER = {Kind.STALLED, Kind.KEEP_ALIVES, Kind.RESET, Kind.RESET_IN_TOKEN, Kind.GARBAGE, Kind.TRUNCATED, Kind.FLOOD}
 
@@ -243,6 +245,23 @@ async def proxied(host: str, port: int, next_fault: Callable[[], Fault], *, seed
         await proxy.close()
 
 
+class Rotation(Generic[K]):
+    """Every one of ``kinds`` in turn, in a seeded order, at random places of an answer of ``most_events``."""
+
+    def __init__(self, kinds: Sequence[K], seed: int, *, most_events: int) -> None:
+        self._kinds = kinds
+        self._chance = random.Random(seed)  # noqa: S311 - not a secret
+        self._most_events = most_events
+        self._left: list[K] = []
+
+    def draw(self, only: K | None) -> tuple[K, int]:
+        """The next kind, or ``only`` in its place, and behind how many events it strikes."""
+        if not self._left:
+            self._left = list(self._kinds)
+            self._chance.shuffle(self._left)
+        return only or self._left.pop(), self._chance.randrange(self._most_events)
+
+
 class Schedule:
     """Which fault each request meets: every kind in turn, in a seeded order, at random places of the answer."""
 
@@ -251,16 +270,8 @@ class Schedule:
         """Nothing strikes while this is true."""
         self.only: Kind | None = None
         """The one kind that strikes, if it is to be one."""
-        self._chance = random.Random(seed)  # noqa: S311 - not a secret
-        self._most_events = most_events
-        self._left: list[Kind] = []
+        self._rotation = Rotation(FAULTS, seed, most_events=most_events)
 
     def __call__(self) -> Fault:
         """The next request's fate."""
-        if self.healthy:
-            return Fault()
-        if not self._left:
-            self._left = list(FAULTS)
-            self._chance.shuffle(self._left)
-        kind = self.only or self._left.pop()
-        return Fault(kind, self._chance.randrange(self._most_events))
+        return Fault() if self.healthy else Fault(*self._rotation.draw(self.only))
