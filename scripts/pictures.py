@@ -15,11 +15,11 @@ import soundfile
 
 from tests.web.browser import page_at
 from voice.audio.resample import resample
-from voice.config import Config, ServerConfig
+from voice.core.config import Config, ServerConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.server.websocket import VoiceServer
 from voice.session import Conversation
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from scripts import llama_build
 from scripts.llama_build import Rung
-from voice import cpu
+from voice.core import cpu
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"

@@ -20,7 +20,7 @@ from scripts.peer.servers import OURS, PEERS, System
 from voice.bench.hesitation import HESITATION
 from voice.bench.latency import result
 from voice.bench.streaming import Heard
-from voice.errors import ConfigError, ServerUnreachable
+from voice.core.errors import ConfigError, ServerUnreachable
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.fakes.conversation import House
-from voice import config as configuration
 from voice.audio.files import read_audio, write_wav
 from voice.cli import app
 from voice.commands.settings import render
-from voice.config import Config, ServerConfig
+from voice.core import config as configuration
+from voice.core.config import Config, ServerConfig
 from voice.handover import EXCUSE
 from voice.server.websocket import VoiceServer
 

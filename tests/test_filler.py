@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.budget import Forecasts, Stage
+from voice.core.budget import Forecasts, Stage
+from voice.core.interfaces import Filler
+from voice.core.trace import Mark
 from voice.filler import choose, wait_ms
-from voice.stages import Filler
-from voice.trace import Mark
 
 RATE_HZ = 1000
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.budget import Forecasts
+from voice.core.budget import Forecasts
 from voice.handover import OPENERS, OPENING_MS, cloud_first_audio_ms, opening, reserve_ms, wait_until_s
 
 

@@ -7,16 +7,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "voice"
 FOUNDATION = {
-    "errors", "clock", "config", "budget", "channel", "inference", "stages", "events", "trace", "models", "mel", "cpu",
+    "core", "events", "models",
     "__init__",
 }  # fmt: skip
-STAGES = {"audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
+STAGES = {"privacy", "audio", "vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "pipeline", "answer", "account", "request", "handover", "filler", "opening", "draft"},
+    {"engines", "reply", "pipeline", "answer", "account", "request", "handover", "filler", "opening", "draft"},
     {"session"},
-    {"server", "client", "mic", "verifier"},
+    {"protocol", "server", "client", "mic", "verifier"},
     {"bench", "replay", "traces"},
     {"commands"},
     {"cli", "__main__"},

@@ -11,7 +11,7 @@ from voice.bench.leaks import leaked
 from voice.bench.route_private import by_hand, fresh
 from voice.bench.sent import found, readings
 from voice.cloud.chat import CloudChat
-from voice.config import CloudConfig, Config, RouteConfig
+from voice.core.config import CloudConfig, Config, RouteConfig
 from voice.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.session import Conversation

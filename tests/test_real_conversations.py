@@ -12,11 +12,11 @@ import pytest
 
 from voice import events as out
 from voice.audio.files import read_audio
-from voice.config import BudgetConfig, Config
+from voice.core.config import BudgetConfig, Config
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.models import locate
 from voice.session import Conversation
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 FRAME = SAMPLE_RATE_HZ // 50
 

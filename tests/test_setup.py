@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts import llama_build, setup
-from voice import cpu
+from voice.core import cpu
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voice.stages import Usage
+from voice.core.interfaces import Usage
 
 Tier = Literal["edge", "cloud"]
 

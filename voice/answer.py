@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voice.account import Account
-from voice.budget import Deadline, Forecasts, Stage, words_that_fit
-from voice.clock import Clock
-from voice.errors import ChatError, CloudError
+from voice.core.budget import Deadline, Forecasts, Stage, words_that_fit
+from voice.core.clock import Clock
+from voice.core.errors import ChatError, CloudError
+from voice.core.interfaces import Chat, CloudModel, Message, Synthesizer, Token
 from voice.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
 from voice.opening import Race
 from voice.request import CloudPass, Request
 from voice.route.confidence import Calibration
 from voice.route.placing import Placing
 from voice.skills.library import Found
-from voice.stages import Chat, CloudModel, Message, Synthesizer, Token
 from voice.tts.clauses import ClauseSplitter
 
 Source = Literal["edge", "cloud", "excuse"]

@@ -16,7 +16,7 @@ from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
 from voice.commands.trace import app as trace_app
-from voice.errors import AudioError, ConfigError, ProtocolError, VoiceError
+from voice.core.errors import AudioError, ConfigError, ProtocolError, VoiceError
 
 _WRONG_INPUT = (AudioError, ConfigError, ProtocolError)
 

@@ -31,11 +31,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
-from voice.clock import Clock, MonotonicClock
-from voice.errors import ConfigError, ProtocolError, ServerUnreachable
+from voice.core.clock import Clock, MonotonicClock
+from voice.core.errors import ConfigError, ProtocolError, ServerUnreachable
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.server import messages as m
 from voice.server.pcm import to_json
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 _decode: msgspec.json.Decoder[m.AnyServerMessage] = msgspec.json.Decoder(m.AnyServerMessage)
 _OPEN_WITHIN_S = 10.0

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from voice.budget import Forecasts
 from voice.cloud.chat import CloudChat
-from voice.config import Config
+from voice.core.budget import Forecasts
+from voice.core.config import Config
+from voice.core.interfaces import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 from voice.tts.speakable import speakable
 
 if TYPE_CHECKING:

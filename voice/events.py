@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 # --- hearing -----------------------------------------------------------------------------------------------------------------
 

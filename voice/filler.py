@@ -7,9 +7,9 @@ shortest that fills the wait is taken: "Well," mostly.
 
 from collections.abc import Collection, Sequence
 
-from voice.budget import Forecasts, Stage
-from voice.stages import Filler
-from voice.trace import Mark
+from voice.core.budget import Forecasts, Stage
+from voice.core.interfaces import Filler
+from voice.core.trace import Mark
 
 LEAD_MS = 35.0
 """So long before the deadline a filler is let go: what follows is the way to the client, and two ticks of a busy loop."""

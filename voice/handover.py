@@ -6,7 +6,7 @@ open, and the edge's clause is held until the last moment at which it is in time
 again: if the cloud's next clause has not come by now, is there still time for the edge to make one before the audio runs out?
 """
 
-from voice.budget import Forecasts, Stage
+from voice.core.budget import Forecasts, Stage
 
 OPENING_MS = 700.0
 """About how long an opening clause of three words lasts."""

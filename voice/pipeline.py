@@ -17,10 +17,12 @@ import numpy as np
 
 from voice.account import Account
 from voice.answer import Answer, Stages
-from voice.budget import Deadline, Stage
-from voice.channel import Channel, WhenFull
+from voice.core.budget import Deadline, Stage
+from voice.core.channel import Channel, WhenFull
+from voice.core.errors import ChatError, VoiceError
+from voice.core.interfaces import CloudModel, Filler, Message, SpeechChunk, Token
+from voice.core.trace import Mark
 from voice.cost.prices import estimated_tokens
-from voice.errors import ChatError, VoiceError
 from voice.filler import wait_ms
 from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.request import CloudPass
@@ -29,8 +31,6 @@ from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert
 from voice.skills.skill import Effect
 from voice.skills.tone import ring
-from voice.stages import CloudModel, Filler, Message, SpeechChunk, Token
-from voice.trace import Mark
 from voice.tts.speakable import Speakable
 
 _log = logging.getLogger(__name__)

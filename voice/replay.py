@@ -15,9 +15,9 @@ import numpy as np
 
 from voice.audio.voiced import first_audible, voiced_spans
 from voice.client import ReceivedAudio, VoiceClient
-from voice.errors import ProtocolError
+from voice.core.errors import ProtocolError
+from voice.core.interfaces import Samples
 from voice.server import messages as m
-from voice.stages import Samples
 
 FRAME_MS = 20
 _SETTLE_S = 0.8

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from voice.channel import Channel, WhenFull
-from voice.errors import CloudError, VoiceError
+from voice.core.channel import Channel, WhenFull
+from voice.core.errors import CloudError, VoiceError
+from voice.core.interfaces import CloudModel, Token, Usage
 from voice.route.placing import Outgoing
-from voice.stages import CloudModel, Token, Usage
 
 
 @dataclass(frozen=True, slots=True)

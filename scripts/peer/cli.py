@@ -17,14 +17,14 @@ from rich.table import Table
 from scripts.peer import environment
 from scripts.peer.measure import QUANTILES, compare
 from scripts.peer.servers import OURS, PEERS, running
-from voice import config as configuration
 from voice.bench.hesitation import HESITATION
 from voice.bench.latency import recording_sets
 from voice.bench.recordings import Recording
 from voice.bench.report import write_json
 from voice.bench.streaming import Heard
-from voice.config import Config
-from voice.errors import ConfigError, VoiceError
+from voice.core import config as configuration
+from voice.core.config import Config
+from voice.core.errors import ConfigError, VoiceError
 from voice.models import locate
 
 SAME = (

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
 
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".venv-peer"

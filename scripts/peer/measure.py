@@ -15,7 +15,7 @@ from voice.bench.hesitation import HESITATION
 from voice.bench.recordings import Recording
 from voice.bench.report import summary
 from voice.bench.streaming import Heard, stream
-from voice.errors import ServerUnreachable
+from voice.core.errors import ServerUnreachable
 
 Outcomes = dict[str, dict[str, list[Heard]]]
 """By system, then by set of recordings."""

@@ -16,8 +16,8 @@ import psutil
 from scripts.peer import environment, given
 from voice.bench.latency import HELLO
 from voice.bench.server import own_server
-from voice.config import Config
-from voice.errors import ServerUnreachable
+from voice.core.config import Config
+from voice.core.errors import ServerUnreachable
 from voice.models import locate
 
 OURS = "voice"

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from voice.bench.route_examples import rows
-from voice.config import LlmConfig
+from voice.core.config import LlmConfig
+from voice.core.interfaces import Message
 from voice.llm.edge import EdgeModel
 from voice.route.confidence import FIRST_TOKENS, MIN_TOKENS
-from voice.stages import Message
 
 ANSWER_TOKENS = 24
 FEATURES = ("mean", "lowest", "first")

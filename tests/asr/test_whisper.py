@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voice import mel
 from voice.asr.whisper import WhisperRecognizer, features
+from voice.audio import mel
 from voice.audio.files import read_audio
 from voice.bench.recordings import store_samples
-from voice.config import AsrConfig
-from voice.errors import AsrError, ConfigError, ModelMissing, Overloaded
-from voice.inference import Priority
+from voice.core.config import AsrConfig
+from voice.core.errors import AsrError, ConfigError, ModelMissing, Overloaded
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.core.worker import Priority
 from voice.models import locate
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 
 def test_a_missing_model_is_named_with_the_cure(tmp_path: Path) -> None:

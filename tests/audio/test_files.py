@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from voice.audio.files import read_audio, write_wav
-from voice.errors import AudioError
+from voice.core.errors import AudioError
 
 RATE = 16000
 TONE = (0.4 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)

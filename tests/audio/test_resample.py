@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice.audio.resample import StreamResampler, resample
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 PAIRS = [(22050, 8000), (22050, 16000), (22050, 24000), (22050, 48000), (8000, 16000), (24000, 16000), (48000, 16000)]
 

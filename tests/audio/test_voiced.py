@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from voice.audio.voiced import first_audible, speech_end, voiced_spans
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 RATE = 16000
 NOISE = np.random.default_rng(3)

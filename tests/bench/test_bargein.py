@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from voice.bench.bargein import Clip, Noted, choose, judge, loudest, other_clips, result, show, speech_onset
-from voice.errors import ConfigError
-from voice.stages import SAMPLE_RATE_HZ
+from voice.core.errors import ConfigError
+from voice.core.interfaces import SAMPLE_RATE_HZ
 
 SPEECH = Clip("speech", "read", np.zeros(10, np.float32), onset_s=0.2)
 NOISE = Clip("dog", "noise", np.zeros(10, np.float32))

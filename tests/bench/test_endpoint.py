@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from voice.bench.endpoint import Silence, area_under_curve, calibration, plot, point, result, show
-from voice.config import Config, TurnConfig
+from voice.core.config import Config, TurnConfig
 from voice.turn.endpoint import silence_needed_ms
 
 END = Silence("a", "orders", "end", None, 0.9, "Turn off the lights in the office.", 0.001, 0.0001)

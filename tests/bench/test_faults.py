@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.http import Exchange, http_server
 from voice.bench.faults import FAULTS, Fault, Kind, Line, Schedule, proxied
 from voice.cloud.chat import CloudChat
-from voice.config import CloudConfig
-from voice.errors import CloudError
-from voice.stages import Message
+from voice.core.config import CloudConfig
+from voice.core.errors import CloudError
+from voice.core.interfaces import Message
 
 WORDS = ["Spain", " is", " in", " Europe", "."]
 

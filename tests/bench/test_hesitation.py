@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from voice.bench.hesitation import PAUSE_S, hesitating
 from voice.bench.places import Judge, Place, Word, hesitates_after, places, quiet_points
 from voice.bench.recordings import recording, store_samples
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 
 def words(text: str) -> list[Word]:

@@ -9,7 +9,7 @@ from voice.bench.mic_echo import Over
 from voice.bench.mic_way import Way, chirp
 from voice.bench.recordings import Recording
 from voice.bench.witness import Timeline, find, laid_over, lost_at_start_ms
-from voice.stages import SAMPLE_RATE_HZ
+from voice.core.interfaces import SAMPLE_RATE_HZ
 
 OWN = {
     "minutes": 10.0, "replies": 20, "false_interruptions": 1, "replies_cut": 1, "believed": ["hello"], "holds": 2,

@@ -9,11 +9,11 @@ import pytest
 
 from voice import models
 from voice.bench.speculative_engine import TIE_NATS, apart, figures, losslessness, run, two_samples
-from voice.config import Config, DraftConfig, VerifierConfig
+from voice.core.config import Config, DraftConfig, VerifierConfig
+from voice.core.errors import VerifierError
 from voice.draft import chi2
 from voice.draft.terms import Account, Approved
 from voice.draft.verifier import Chosen
-from voice.errors import VerifierError
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.fakes.http import SSE, Exchange, http_server
 from voice.cloud.chat import CloudChat
-from voice.config import CloudConfig
-from voice.errors import CloudError
-from voice.stages import Message, Usage
+from voice.core.config import CloudConfig
+from voice.core.errors import CloudError
+from voice.core.interfaces import Message, Usage
 
 MESSAGES = [Message("system", "Be brief."), Message("user", "Where is Spain?")]
 WORDS = ["Spain", " is", " in", " Europe", "."]

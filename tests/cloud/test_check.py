@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.http import Exchange, http_server
 from voice.cloud.check import Finding, certificate_cure, check, prices
-from voice.config import CloudConfig
+from voice.core.config import CloudConfig
 
 
 async def cloud(exchange: Exchange) -> None:

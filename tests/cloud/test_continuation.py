@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
-from voice.stages import Message
+from voice.core.interfaces import Message
 
 PREFIX = "The capital of France"
 MESSAGES = [Message("system", "Be brief."), Message("user", "What is the capital of France?")]

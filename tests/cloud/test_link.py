@@ -10,7 +10,7 @@ from tests.fakes.virtual_time import LoopClock
 from voice.cloud import link
 from voice.cloud.chat import CloudChat
 from voice.cloud.network import Network
-from voice.config import CloudConfig
+from voice.core.config import CloudConfig
 
 DELAY_S = 0.05
 

@@ -7,7 +7,7 @@ import pytest
 
 from voice.cloud import network
 from voice.cloud.network import Network, look, parsed, refusal, restricted
-from voice.config import CloudConfig
+from voice.core.config import CloudConfig
 
 
 def test_names_and_price_are_read() -> None:

@@ -15,10 +15,10 @@ import pytest
 from voice.cloud.chat import CloudChat
 from voice.cloud.check import check
 from voice.cloud.standin import StandIn, running
-from voice.config import CloudConfig, load
-from voice.errors import CloudError, ConfigError
+from voice.core.config import CloudConfig, load
+from voice.core.errors import CloudError, ConfigError
+from voice.core.interfaces import Message, Usage
 from voice.models import locate
-from voice.stages import Message, Usage
 
 pytestmark = pytest.mark.real
 QUESTION = [Message("system", "Answer briefly."), Message("user", "What is the capital of France?")]

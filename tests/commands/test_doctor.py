@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from voice.cli import app
 from voice.commands.doctor import library, model, models, python
-from voice.config import Config, LlmConfig
+from voice.core.config import Config, LlmConfig
 from voice.models import manifest
 
 RUN = CliRunner()

@@ -14,9 +14,9 @@ from sqlalchemy.dialects import postgresql
 from typer.testing import CliRunner
 
 from voice.cli import app
-from voice.config import CostConfig
+from voice.core.config import CostConfig
+from voice.core.errors import ConfigError
 from voice.cost.ledger import TURNS, Entry, Ledger, report, url_of
-from voice.errors import ConfigError
 
 
 def entry(turn: int, **more: object) -> Entry:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice.core.interfaces import Usage
 from voice.cost.prices import Prices
-from voice.stages import Usage
 
 counts = st.integers(0, 10**7)
 

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from voice import models
-from voice.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.interfaces import Message
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.chat import DraftedChat, DraftedModel
 from voice.draft.plan import Controller, Plan
@@ -16,7 +17,6 @@ from voice.draft.verifier import Identity, Verifier
 from voice.llm.edge import EdgeModel
 from voice.models import manifest
 from voice.models.store import as_shipped
-from voice.stages import Message
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

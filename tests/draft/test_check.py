@@ -4,7 +4,7 @@ import pytest
 
 from tests.draft.scripted import scripted
 from voice import models
-from voice.config import CloudConfig, Config, DraftConfig, LlmConfig
+from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig
 from voice.draft.check import check
 from voice.draft.connect import plain
 from voice.llm.edge import EdgeModel

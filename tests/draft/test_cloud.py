@@ -7,13 +7,13 @@ import msgspec
 import pytest
 
 from voice import models
-from voice.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.errors import CloudError, ConfigError
+from voice.core.interfaces import Message, Usage
 from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import connector, drafted_model
 from voice.draft.health import Health
-from voice.errors import CloudError, ConfigError
 from voice.llm.edge import EdgeModel
-from voice.stages import Message, Usage
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

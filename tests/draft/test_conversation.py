@@ -13,12 +13,12 @@ import pytest
 from voice import events as out
 from voice import models
 from voice.audio.files import read_audio
-from voice.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig, TtsConfig, VerifierConfig
+from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig, TtsConfig, VerifierConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Token
 from voice.draft.cloud import DraftedCloud
 from voice.engines import Engines
 from voice.models import locate
 from voice.session import Conversation
-from voice.stages import SAMPLE_RATE_HZ, Message, Token
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

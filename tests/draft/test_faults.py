@@ -10,14 +10,14 @@ import pytest
 from tests.draft.scripted import WORDS, scripted
 from voice import models
 from voice.bench.draft_faults import AT_THE_DOOR, FAULTS, DraftFaults, Kind, Schedule, proxied
-from voice.config import DraftConfig, LlmConfig
+from voice.core.config import DraftConfig, LlmConfig
+from voice.core.errors import CloudError
+from voice.core.interfaces import Message, Usage
 from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import drafted_model
 from voice.draft.health import Health
 from voice.draft.remote import STUCK_S
-from voice.errors import CloudError
 from voice.llm.edge import EdgeModel
-from voice.stages import Message, Usage
 
 pytestmark = pytest.mark.real
 LONG = [Message("user", "Tell me a story about a lighthouse.")]

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from tests.draft.fakes import END, FakeDrafter, FakeVerifier, truth
 from tests.fakes.virtual_time import run_virtual
 from voice.bench.paced import VERIFY_SHARE, OfferedVerifier, Recorded
+from voice.core.errors import VerifierError
 from voice.draft.acceptance import Sampling
 from voice.draft.loop import Reply
 from voice.draft.plan import Conditions, Controller, best_plan, drafted_token_ms, offered_token_ms
 from voice.draft.terms import Account, Terms
 from voice.draft.verifier import Block, Chosen, Verdict
-from voice.errors import VerifierError
 from voice.llm.sequence import MAX_OFFERED
 
 PROMPT = (5, 6, 7)

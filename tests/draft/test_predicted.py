@@ -9,11 +9,11 @@ import pytest
 from tests.fakes.engines import FakeChatModel
 from tests.fakes.http import Exchange, HttpServer, http_server
 from voice.cloud.chat import CloudChat
-from voice.config import CloudConfig, from_mapping
+from voice.core.config import CloudConfig, from_mapping
+from voice.core.errors import CloudError, ConfigError
+from voice.core.interfaces import Message, Usage
 from voice.cost.prices import Prices
 from voice.draft.predicted import PredictedCloud
-from voice.errors import CloudError, ConfigError
-from voice.stages import Message, Usage
 
 QUESTION = [Message("user", "Why is the sky blue?")]
 WORDS = [" sky", " is", " blue", "."]

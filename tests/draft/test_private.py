@@ -11,7 +11,7 @@ from voice import models
 from voice.bench.leaks import leaked
 from voice.bench.route_private import by_hand, fresh
 from voice.bench.sent import found, readings
-from voice.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig
+from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig
 from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import drafted_model
 from voice.draft.health import Health

@@ -11,11 +11,11 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from voice.core.errors import VerifierError
 from voice.draft import wire
 from voice.draft.acceptance import GREEDY, Proposal
 from voice.draft.remote import RemoteVerifier
 from voice.draft.verifier import Block
-from voice.errors import VerifierError
 
 HELLO = wire.Hello(wire.VERSION, "big", "v1", "vocabulary", "template", 100, 16, 4, 512, 10.0)
 PREFIX = (1, 2, 3)

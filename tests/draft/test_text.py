@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from tests.draft.permuted import permuted
-from voice.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.config import DraftConfig, LlmConfig, VerifierConfig
+from voice.core.errors import ChatError
+from voice.core.interfaces import Message
 from voice.draft.acceptance import GREEDY, Proposal, Sampling
 from voice.draft.chat import DraftedChat, DraftedModel
 from voice.draft.connect import connector
@@ -19,13 +21,11 @@ from voice.draft.plan import Controller, Plan
 from voice.draft.text import TextDrafter, Tongue, complete
 from voice.draft.verifier import Identity
 from voice.draft.vocabulary import compare
-from voice.errors import ChatError
 from voice.llm.edge import EdgeModel
 from voice.llm.header import header_of
 from voice.llm.vocabulary import Vocabulary
 from voice.models import manifest
 from voice.models.store import as_shipped
-from voice.stages import Message
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

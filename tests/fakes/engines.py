@@ -10,12 +10,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from voice.core.errors import AsrError, ChatError, CloudError
+from voice.core.interfaces import (
+    SAMPLE_RATE_HZ,
+    Chat,
+    CloudModel,
+    Filler,
+    Message,
+    Samples,
+    SpeechChunk,
+    Token,
+    Transcript,
+    Usage,
+)
+from voice.core.worker import Priority
 from voice.engines import Engines
-from voice.errors import AsrError, ChatError, CloudError
-from voice.inference import Priority
 from voice.route.router import Router
 from voice.skills.library import Library
-from voice.stages import SAMPLE_RATE_HZ, Chat, CloudModel, Filler, Message, Samples, SpeechChunk, Token, Transcript, Usage
 
 VOCABULARY = tuple(
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 FINE = SimpleNamespace(input_overflow=False, output_underflow=False)
 OVERFLOW = SimpleNamespace(input_overflow=True, output_underflow=False)

@@ -41,7 +41,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock:
-    """A :class:`voice.clock.Clock` that shows the running loop's virtual time."""
+    """A :class:`voice.core.clock.Clock` that shows the running loop's virtual time."""
 
     def now_s(self) -> float:
         return asyncio.get_running_loop().time()

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from voice import models
-from voice.config import LlmConfig
-from voice.errors import ChatBusy, ChatError
+from voice.core.config import LlmConfig
+from voice.core.errors import ChatBusy, ChatError
+from voice.core.interfaces import Message, Token
 from voice.llm.edge import READ_AHEAD_TOKENS, EdgeChat, EdgeModel
 from voice.llm.llamacpp import Runtime
-from voice.stages import Message, Token
 
 pytestmark = pytest.mark.real
 

@@ -3,8 +3,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice.core.interfaces import Message
 from voice.llm.history import common_prefix, cut_middle, first_kept, normalize, turns_of
-from voice.stages import Message
 
 tokens = st.lists(st.integers(0, 3), max_size=12)
 messages = st.lists(

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
+from voice.core.interfaces import Message
 from voice.llm.template import CHATML, ChatTemplate, PromptBuilder
-from voice.stages import Message
 
 GEMMA = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"

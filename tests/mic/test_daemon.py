@@ -10,8 +10,8 @@ import pytest
 
 from tests.fakes.conversation import House
 from tests.fakes.portaudio import OVERFLOW, FakePortAudio
-from voice.config import ServerConfig
-from voice.errors import ConfigError, DeviceError
+from voice.core.config import ServerConfig
+from voice.core.errors import ConfigError, DeviceError
 from voice.mic import daemon as module
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.portaudio import FakePortAudio
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
 from voice.mic.devices import Device, choose, devices, portaudio
 
 KNOWN = [

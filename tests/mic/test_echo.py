@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.echo import FRAME, EchoCanceller
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 
 def voice(seconds: float, pitch_hz: float, seed: int) -> Samples:

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice.core.interfaces import Samples
 from voice.mic.gate import TRAILING_S, WAKEFUL_S, Gate
-from voice.stages import Samples
 
 BLOCK = 160
 

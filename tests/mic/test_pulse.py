@@ -19,15 +19,15 @@ from voice.bench.pulse import LOUDSPEAKER, MICROPHONE, PulseServer, missing
 from voice.bench.recordings import Recording, recording
 from voice.bench.witness import Witness, find, lost_at_start_ms
 from voice.commands.common import hosted
-from voice.config import Config, CostConfig, ServerConfig, TraceConfig
-from voice.errors import DeviceError
+from voice.core.config import Config, CostConfig, ServerConfig, TraceConfig
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.daemon import Daemon
 from voice.mic.devices import devices, portaudio
 from voice.mic.gate import Gate, Mode
 from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.models import locate
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(missing()), reason=missing() or "-")]
 

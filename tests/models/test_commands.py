@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from tests.models.conftest import CONFIG, WEIGHTS
 from voice.commands.models import app
-from voice.errors import ModelError
+from voice.core.errors import ModelError
 from voice.models import tune
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned

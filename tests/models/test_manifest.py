@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.config import Config
-from voice.errors import ModelError
+from voice.core.config import Config
+from voice.core.errors import ModelError
 from voice.models import manifest
 
 GOOD = f"""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.conftest import CONFIG, WEIGHTS
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.models import files, home, locate, store, tuned
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.models.conftest import CONFIG, WEIGHTS
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.models import locate, store, tune
 from voice.models.manifest import Model
 from voice.models.tuned import Trial
@@ -104,7 +104,7 @@ def test_another_processor_or_a_lost_file_is_tuned_again(folder: Path, model: Mo
     tune.tune(model, run=FakeChildren({"model": (100, 1), "q8_0": (50, 1), "q4_0": (60, 1)}))
     assert tune.remembered(model) is not None
     with monkeypatch.context() as patch:
-        patch.setattr("voice.cpu.identity", lambda: "another processor")
+        patch.setattr("voice.core.cpu.identity", lambda: "another processor")
         assert tune.remembered(model) is None
     (folder / "tuned-q8_0.gguf").unlink()
     assert tune.remembered(model) is None

@@ -9,13 +9,13 @@ import pytest
 from tests.fakes.engines import Fakes
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import Config, RouteConfig, TraceConfig, TurnConfig
-from voice.errors import ConfigError
+from voice.core.config import Config, RouteConfig, TraceConfig, TurnConfig
+from voice.core.errors import ConfigError
+from voice.core.trace import TraceLog
 from voice.route.labels import Kind
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
 from voice.route.router import Router, locate, policy_of
-from voice.trace import TraceLog
 
 pytestmark = pytest.mark.real
 HYBRID = RouteConfig(mode="hybrid")

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from voice.commands.route import route
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.route.encoder import Encoder, clip_ids
 from voice.route.gate import PrivacyPolicy
 from voice.route.labels import Kind, Task

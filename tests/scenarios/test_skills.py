@@ -12,10 +12,10 @@ import pytest
 from tests.fakes.engines import FakeChatModel, Fakes, FakeTurnDetector
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import Config, TraceConfig
+from voice.core.config import Config, TraceConfig
+from voice.core.trace import TraceLog
 from voice.skills import Reply, skill
 from voice.skills.library import Library
-from voice.trace import TraceLog
 
 Script = Callable[[Talk], Coroutine[Any, Any, None]]
 

@@ -10,11 +10,11 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
 from voice import events as out
-from voice.config import CloudConfig, Config, CostConfig, RouteConfig, TraceConfig
+from voice.core.config import CloudConfig, Config, CostConfig, RouteConfig, TraceConfig
+from voice.core.interfaces import Message
 from voice.cost.ledger import Ledger, report
 from voice.handover import EXCUSE, OPENERS
 from voice.route.router import Router, locate, policy_of
-from voice.stages import Message
 from voice.traces.record import parse
 
 QUESTION = "please tell me more about spain"

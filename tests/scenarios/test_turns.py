@@ -12,12 +12,12 @@ from tests.fakes.engines import FakeChatModel, FakeRecognizer, Fakes, FakeSynthe
 from tests.fakes.talk import Talk, talk
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice import events as out
-from voice.config import Config, LlmConfig, TraceConfig, TurnConfig
-from voice.errors import Overloaded, SynthesisError
+from voice.core.config import Config, LlmConfig, TraceConfig, TurnConfig
+from voice.core.errors import Overloaded, SynthesisError
+from voice.core.interfaces import Message, Samples, SpeechChunk
+from voice.core.trace import TraceLog
 from voice.pipeline import APOLOGY
 from voice.session import Conversation
-from voice.stages import Message, Samples, SpeechChunk
-from voice.trace import TraceLog
 
 
 def test_a_question_is_answered_within_the_budget() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.config import ServerConfig
-from voice.errors import ConfigError
+from voice.core.config import ServerConfig
+from voice.core.errors import ConfigError
 from voice.server.access import check_client, check_host, check_listening, is_loopback, query_of
 
 OPEN = ServerConfig()

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice import events
-from voice.errors import ChatBusy, ProtocolError
+from voice.core.errors import ChatBusy, ProtocolError
 from voice.server import messages as m
 from voice.server.pcm import Audio, Greeted, PcmCodec, error_json, parse_rate
 

@@ -19,8 +19,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.fakes.conversation import FakeConversation, House
 from voice import events
-from voice.config import ServerConfig
-from voice.errors import AsrError, ChatBusy, ConfigError
+from voice.core.config import ServerConfig
+from voice.core.errors import AsrError, ChatBusy, ConfigError
 from voice.server.websocket import VoiceServer
 
 FRAME = np.zeros(320, "<i2").tobytes()

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.engines import FakeDetector, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
-from voice.config import VadConfig
+from voice.core.config import VadConfig
+from voice.core.interfaces import WINDOW_SAMPLES, Samples
 from voice.session.ear import HUSH_SAMPLES, Ear
-from voice.stages import WINDOW_SAMPLES, Samples
 from voice.vad.detect import SilenceBegan, SpeechEvent, SpeechStarted
 
 

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from tests.fakes.virtual_time import run_virtual
-from voice.config import TurnConfig
+from voice.core.config import TurnConfig
+from voice.core.interfaces import Transcript
 from voice.session.pause import NOTHING_SAID_MS, Pause
-from voice.stages import Transcript
 
 SURE = Transcript("Turn off the lights.", trails_off=0.003, breaks_off=0.001)
 UNSURE = Transcript("Turn off the", trails_off=0.2, breaks_off=0.002)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from tests.traces.turns import lines, parsed, turn
 from voice.cli import app
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 from voice.traces.read import Log, files, follow, read
 from voice.traces.spans import STEPS, chrome_trace, path, spans
 from voice.traces.summary import percentiles, summarise

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 from voice.tts.pauses import Onset, fade_out, pause_ms
 
 RATE_HZ = 22_050

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice import models
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.tts.phonemes import PASS_PHONEMES, Phonemizer
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice import models
-from voice.config import TtsConfig
-from voice.errors import ConfigError, ModelError, ModelMissing, Overloaded
-from voice.stages import Samples, SpeechChunk
+from voice.core.config import TtsConfig
+from voice.core.errors import ConfigError, ModelError, ModelMissing, Overloaded
+from voice.core.interfaces import Samples, SpeechChunk
 from voice.tts.piper import MOST_FRAMES, PiperSynthesizer, seam_error, stretches
 
 LONG = "I would be happy to help you with that, but first I need to know a few more things about your plans for today."

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from voice import models
-from voice.errors import ModelError
+from voice.core.errors import ModelError
 from voice.tts.split import context_frames, cut, split
 
 

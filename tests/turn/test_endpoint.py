@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.config import TurnConfig
+from voice.core.config import TurnConfig
 from voice.turn.completeness import BUCKETS, FEATURES, buckets, completeness, words_of
 from voice.turn.endpoint import Evidence, default_weights, features, probability, silence_needed_ms, wants_melody
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from voice.audio.files import read_audio
-from voice.config import TurnConfig
-from voice.errors import ModelError, Overloaded
-from voice.mel import log_mel, scale
+from voice.audio.mel import log_mel, scale
+from voice.core.config import TurnConfig
+from voice.core.errors import ModelError, Overloaded
+from voice.core.interfaces import Samples
 from voice.models import locate
-from voice.stages import Samples
 from voice.turn.smart_turn import SmartTurn, features
 
 N = 8 * 16_000

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.config import VadConfig
+from voice.core.config import VadConfig
 from voice.vad.detect import (
     END_LAG_SAMPLES,
     SilenceBegan,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 from voice.vad.dip import BLOCK_SAMPLES, DIP_BLOCKS, DipDetector
 
 

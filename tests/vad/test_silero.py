@@ -5,10 +5,10 @@ import pytest
 
 from voice.audio.files import read_audio
 from voice.audio.voiced import voiced_spans
-from voice.config import VadConfig
-from voice.errors import ModelError, ModelMissing
+from voice.core.config import VadConfig
+from voice.core.errors import ModelError, ModelMissing
+from voice.core.interfaces import Samples
 from voice.models import locate
-from voice.stages import Samples
 from voice.vad.detect import SilenceBegan, SpeechTracker
 from voice.vad.silero import SileroDetector, SileroModel
 

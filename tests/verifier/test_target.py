@@ -11,12 +11,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from voice import models
-from voice.config import VerifierConfig
+from voice.core.config import VerifierConfig
+from voice.core.errors import ConfigError, VerifierError
 from voice.draft import wire
 from voice.draft.acceptance import GREEDY, Proposal, Sampling
 from voice.draft.remote import RemoteVerifier
 from voice.draft.verifier import Block, believe
-from voice.errors import ConfigError, VerifierError
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Judge, Target
 

@@ -12,7 +12,7 @@ import pytest
 
 from voice.audio.formats import float_from_pcm16
 from voice.audio.resample import resample
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -14,14 +14,14 @@ from tests.fakes.conversation import FakeConversation, House
 from tests.web.browser import TAP_WORKLET, heard, page_at, violations
 from voice import events as out
 from voice.audio.files import read_audio
-from voice.config import Config, ServerConfig
+from voice.core.config import Config, ServerConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.engines import Engines
 from voice.handover import EXCUSE
 from voice.models import locate
 from voice.server import pages
 from voice.server.websocket import VoiceServer
 from voice.session import Conversation
-from voice.stages import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.fakes.conversation import House
-from voice.config import ServerConfig
+from voice.core.config import ServerConfig
 from voice.server import pages
 from voice.server.websocket import VoiceServer
 

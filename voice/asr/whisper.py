@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from voice import mel, models
+from voice import models
 from voice.asr import guard
 from voice.asr.guard import Doubt, Hypothesis
-from voice.config import AsrConfig
-from voice.errors import AsrError, ConfigError, ModelError, ModelMissing
-from voice.inference import Priority, Worker
-from voice.stages import SAMPLE_RATE_HZ, Samples, Transcript
+from voice.audio import mel
+from voice.core.config import AsrConfig
+from voice.core.errors import AsrError, ConfigError, ModelError, ModelMissing
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
+from voice.core.worker import Priority, Worker
 
 MAX_CONTEXT_S = 30.0
 MAX_AUDIO_S = 28.0
@@ -38,7 +39,7 @@ _FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 class WhisperRecognizer:
-    """A :class:`voice.stages.Recognizer`. Loads and warms up in the constructor, which blocks for about a second.
+    """A :class:`voice.core.interfaces.Recognizer`. Loads and warms up in the constructor, which blocks for about a second.
 
     Raises:
         ModelMissing: a file of the model is not there.
@@ -53,7 +54,7 @@ class WhisperRecognizer:
         self._worker = Worker("asr")
 
     async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
-        """See :meth:`voice.stages.Recognizer.transcribe`. A partial is never heard a second time.
+        """See :meth:`voice.core.interfaces.Recognizer.transcribe`. A partial is never heard a second time.
 
         Raises:
             AsrError: the audio is not one channel of finite numbers, or the model failed.

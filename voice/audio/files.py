@@ -6,8 +6,8 @@ import numpy as np
 import soundfile
 
 from voice.audio.resample import resample
-from voice.errors import AudioError
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.errors import AudioError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 MAX_SECONDS = 600.0
 """A longer recording is refused: it is held in memory as a whole."""

@@ -5,7 +5,7 @@ One scale both ways (32768), so that int16 → float32 → int16 is exact.
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 _SCALE = 32768.0
 _PCM16 = np.dtype("<i2")

@@ -15,7 +15,7 @@ import math
 import numpy as np
 import soxr
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 _ZERO_CROSSINGS = 20
 _KAISER_BETA = 8.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 
 class Ring:

@@ -12,7 +12,7 @@ with a loud noise that is not speech, it is wrong.
 import numpy as np
 import numpy.typing as npt
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 AUDIBLE = 0.003
 """The least amplitude that counts as sound: -50 dBFS. Synthesised audio before it is leading silence."""

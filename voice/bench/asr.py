@@ -20,11 +20,11 @@ from voice.asr.partials import StablePrefix
 from voice.asr.whisper import WhisperRecognizer
 from voice.bench.recordings import Recording, default_recordings, from_manifest
 from voice.bench.report import summary, write_json
-from voice.config import AsrConfig
-from voice.errors import ConfigError
-from voice.inference import Priority
+from voice.core.config import AsrConfig
+from voice.core.errors import ConfigError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.core.worker import Priority
 from voice.models import locate
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 SHORT_S = 8.0
 """The promise for a final transcript is made for utterances up to this long."""

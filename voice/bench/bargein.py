@@ -30,8 +30,8 @@ from voice.bench.recordings import DATA, default_recordings
 from voice.bench.report import summary
 from voice.bench.server import RunningServer
 from voice.bench.streaming import FRAME_MS
-from voice.errors import ConfigError
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.errors import ConfigError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from voice.bench.hesitation import HESITATION, hesitation_set
 from voice.bench.recordings import Recording, default_recordings, from_manifest
 from voice.bench.report import summary
-from voice.config import Config, TurnConfig
+from voice.core.config import Config, TurnConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
-from voice.stages import SAMPLE_RATE_HZ, Samples
 from voice.turn.endpoint import Evidence, Features, default_weights, features, probability, silence_needed_ms, wants_melody
 
 if TYPE_CHECKING:

@@ -25,11 +25,11 @@ from voice.bench.route_private import by_hand, fresh
 from voice.bench.sent import readings
 from voice.client import ReceivedAudio, VoiceClient
 from voice.cloud.standin import StandIn, running
-from voice.config import Config
+from voice.core.config import Config
+from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.handover import OPENERS
 from voice.models import locate
 from voice.server import messages as m
-from voice.stages import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -21,9 +21,9 @@ from voice.bench.draft_faults import DraftFaults, Schedule, proxied
 from voice.bench.failover import Host, Outcome, Progress
 from voice.bench.faults import FaultProxy, Line
 from voice.bench.faults import Schedule as CloudSchedule
-from voice.config import Config
+from voice.core.config import Config
+from voice.core.errors import ConfigError
 from voice.draft.cloud import KEPT
-from voice.errors import ConfigError
 from voice.llm.vocabulary import Vocabulary
 from voice.models import locate
 

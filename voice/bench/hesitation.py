@@ -12,7 +12,7 @@ import numpy as np
 
 from voice.bench.places import Judge, Place, places
 from voice.bench.recordings import Recording, recording
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 HESITATION = "hesitation"
 """The set's name."""

@@ -7,7 +7,7 @@ from websockets.asyncio.client import connect
 
 from voice.bench.server import RunningServer
 from voice.bench.streaming import FRAME_MS
-from voice.stages import SAMPLE_RATE_HZ
+from voice.core.interfaces import SAMPLE_RATE_HZ
 
 WARM_UP_S: Final = 1.0
 LISTEN_S: Final = 10.0

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from voice.bench.report import summary
-from voice.config import LlmConfig
+from voice.core.config import LlmConfig
+from voice.core.interfaces import Message
 from voice.llm.edge import EdgeChat, EdgeModel
-from voice.stages import Message
 
 QUESTIONS = (
     "What is the capital of France?",

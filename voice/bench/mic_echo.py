@@ -22,11 +22,11 @@ from voice.bench.mic_way import running, until
 from voice.bench.pulse import PulseServer
 from voice.bench.witness import Witness, find
 from voice.client import ReceivedAudio
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate
 from voice.server import messages as m
-from voice.stages import SAMPLE_RATE_HZ
 
 ECHO_DB = -10.0
 REPLY_WITHIN_S = 15.0

@@ -7,10 +7,10 @@ import numpy as np
 from voice.bench.mic_way import Instrument, instruments, newest, running, until
 from voice.bench.pulse import PulseServer
 from voice.bench.witness import Witness
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.gate import Gate
 from voice.mic.player import Player
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 AWAY_S = 1.0
 REPLY_S = 12.0

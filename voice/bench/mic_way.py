@@ -19,16 +19,16 @@ from voice.audio.voiced import voiced_spans
 from voice.bench.pulse import LOUDSPEAKER, MICROPHONE, PulseServer
 from voice.bench.recordings import Recording
 from voice.bench.witness import Timeline, Witness, find, laid_over, lost_at_start_ms
-from voice.channel import Channel, WhenFull
 from voice.client import ReceivedAudio, VoiceClient
-from voice.config import ServerConfig
-from voice.errors import DeviceError
+from voice.core.channel import Channel, WhenFull
+from voice.core.config import ServerConfig
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate, Mode
 from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.server.websocket import VoiceServer
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 MODES: tuple[Mode, ...] = ("open", "push")
 FRAME_S = 0.02

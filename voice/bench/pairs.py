@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from voice.errors import ModelError
+from voice.core.errors import ModelError
 from voice.models import files, manifest, store
 from voice.models.store import as_shipped, home
 

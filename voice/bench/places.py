@@ -22,9 +22,9 @@ import numpy as np
 import platformdirs
 
 from voice.asr.whisper import features
-from voice.errors import ModelMissing
+from voice.core.errors import ModelMissing
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.models import locate
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 JUDGES = ("asr-base", "asr-tiny.en")
 """The best that the model store has is used."""

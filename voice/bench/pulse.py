@@ -17,9 +17,9 @@ from typing import Self
 
 import numpy as np
 
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.devices import portaudio, quiet, rescan
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 MICROPHONE, LOUDSPEAKER = "room microphone", "room loudspeaker"
 """The devices as PortAudio lists them."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from voice.audio.files import read_audio
 from voice.audio.voiced import voiced_spans
-from voice.errors import AudioError, ConfigError
+from voice.core.errors import AudioError, ConfigError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.models import locate
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 DATA = Path("../shared/data/speech")
 """Used when it is there: manifests of read sentences, spoken orders and home commands."""

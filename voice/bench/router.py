@@ -19,7 +19,7 @@ from rich.table import Table
 from voice.bench import route_private
 from voice.bench.route_examples import Example, labelled, split, weak_strong
 from voice.bench.route_taxonomy import HELD_OUT
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 from voice.route.encoder import Encoder, Heads
 from voice.route.labels import EDGE_TASKS, TASKS
 from voice.route.policy import Forecast, threshold_for_quality, threshold_for_share

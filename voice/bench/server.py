@@ -15,7 +15,7 @@ from typing import IO
 
 import psutil
 
-from voice.errors import ServerUnreachable
+from voice.core.errors import ServerUnreachable
 
 START_S = 120.0
 

@@ -19,8 +19,9 @@ from voice.bench.report import machine
 from voice.bench.speculative_clients import clients
 from voice.bench.speculative_grid import Axes, Progress, grid, plot, terms_of
 from voice.bench.speculative_prompts import prompts
-from voice.config import Config, LlmConfig, VerifierConfig
-from voice.cpu import cores
+from voice.core.config import Config, LlmConfig, VerifierConfig
+from voice.core.cpu import cores
+from voice.core.interfaces import Message
 from voice.draft.acceptance import GREEDY
 from voice.draft.confidence import Calibration
 from voice.draft.edge import EdgeDrafter
@@ -29,7 +30,6 @@ from voice.draft.remote import RemoteVerifier
 from voice.draft.terms import Account
 from voice.draft.verifier import Verifier
 from voice.llm.edge import EdgeModel
-from voice.stages import Message
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

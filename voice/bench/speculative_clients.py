@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from voice.bench.paced import Recorded
-from voice.config import VerifierConfig
+from voice.core.config import VerifierConfig
 from voice.draft.acceptance import GREEDY, Proposal
 from voice.draft.verifier import Block
 from voice.verifier.target import Judge, Target

@@ -20,7 +20,9 @@ import numpy as np
 from voice.bench.paced import FixedPlan, InBlocks, Recorded
 from voice.bench.speculative import acceptance_by_kind
 from voice.bench.speculative_prompts import prompts as all_prompts
-from voice.config import Config, LlmConfig
+from voice.core.config import Config, LlmConfig
+from voice.core.errors import VerifierError
+from voice.core.interfaces import Message
 from voice.draft import chi2
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.connect import connector
@@ -30,9 +32,7 @@ from voice.draft.plan import Controller
 from voice.draft.terms import Account, Approved, Terms
 from voice.draft.verifier import Block, Chosen, Verifier
 from voice.draft.vocabulary import compare
-from voice.errors import VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
-from voice.stages import Message
 
 Progress = Callable[[str, int, int], None]
 CONTEXT_TOKENS = 512

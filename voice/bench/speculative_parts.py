@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from voice.bench.paced import FixedPlan, OfferedVerifier, Recorded
 from voice.bench.report import summary
-from voice.config import LlmConfig, TtsConfig
+from voice.core.config import LlmConfig, TtsConfig
+from voice.core.errors import ChatError
+from voice.core.interfaces import Token
 from voice.draft import chi2
 from voice.draft.acceptance import Proposal, Row, Sampling, choose, distribution, draw
 from voice.draft.confidence import Calibration
@@ -21,11 +23,9 @@ from voice.draft.edge import EdgeDrafter
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
 from voice.draft.terms import Terms
-from voice.errors import ChatError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.sequence import Choice
 from voice.llm.stream import Result
-from voice.stages import Token
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.piper import PiperSynthesizer
 

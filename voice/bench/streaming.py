@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.voiced import first_audible
 from voice.bench.recordings import Recording
-from voice.stages import SAMPLE_RATE_HZ
+from voice.core.interfaces import SAMPLE_RATE_HZ
 
 FRAME_MS = 20
 WAIT_S = 8.0

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from voice import models
 from voice.bench import report
-from voice.config import TtsConfig
+from voice.core.config import TtsConfig
 from voice.tts.piper import PiperSynthesizer, seam_error
 from voice.tts.split import Parts
 from voice.tts.vits import Vits

@@ -15,7 +15,7 @@ import numpy as np
 
 from voice.audio.voiced import AUDIBLE
 from voice.bench.pulse import PulseServer
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 _CHUNK_BYTES = 4096
 _FRAME = SAMPLE_RATE_HZ // 100

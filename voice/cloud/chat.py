@@ -1,8 +1,9 @@
-"""The cloud language model: :class:`~voice.stages.CloudModel` on any OpenAI-compatible endpoint.
+"""The cloud language model: :class:`~voice.core.interfaces.CloudModel` on any OpenAI-compatible endpoint.
 
 Strategy: the client is the ``openai`` package, whose wire format is the one that all such endpoints copy; its own retries are
 off, since the edge answers sooner than a second try would. What bounds a wait is the next *token*: headers, role chunks and
-keep-alives do not prolong it. Whatever goes wrong becomes a :class:`~voice.errors.CloudError` that says what and for how long.
+keep-alives do not prolong it. Whatever goes wrong becomes a :class:`~voice.core.errors.CloudError` that says what and for
+how long.
 """
 
 import asyncio
@@ -12,14 +13,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-from voice.budget import Quantiles
-from voice.clock import Clock, MonotonicClock
 from voice.cloud.breaker import Breaker
 from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
 from voice.cloud.link import KEPT_S, Link
-from voice.config import CloudConfig
-from voice.errors import CloudError
-from voice.stages import Message, Token, Usage
+from voice.core.budget import Quantiles
+from voice.core.clock import Clock, MonotonicClock
+from voice.core.config import CloudConfig
+from voice.core.errors import CloudError
+from voice.core.interfaces import Message, Token, Usage
 
 PRIOR_FIRST_MS = 400.0
 PRIOR_TOKEN_MS = 25.0
@@ -51,7 +52,7 @@ class CloudChat:
         self._client = AsyncOpenAI(base_url=config.base_url, api_key=key, max_retries=0, timeout=60.0, http_client=http)
 
     async def warm(self) -> None:
-        """See :class:`~voice.stages.CloudModel`. Who is not there is left alone, as after a request that failed."""
+        """See :class:`~voice.core.interfaces.CloudModel`. Who is not there is left alone, as after a request that failed."""
         try:
             if await self._link.warm():
                 self.breaker.reached(self._clock.now_s())
@@ -61,7 +62,7 @@ class CloudChat:
 
     @property
     def forecast_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`: the network's round trip, the cloud's thinking, its first clause."""
+        """See :class:`~voice.core.interfaces.CloudModel`: the network's round trip, the cloud's thinking, its first clause."""
         if self.why_not or not self.breaker.allows(self._clock.now_s()):
             return None
         first_ms = (self.round_trip_ms or 0.0) + self._thinking_ms.at(0.8, PRIOR_FIRST_MS)
@@ -69,12 +70,12 @@ class CloudChat:
 
     @property
     def round_trip_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         return self._link.round_trip_ms
 
     @property
     def why_not(self) -> str:
-        """See :class:`~voice.stages.CloudModel`: what the settings forbid."""
+        """See :class:`~voice.core.interfaces.CloudModel`: what the settings forbid."""
         return self._link.why_not
 
     async def reply(
@@ -87,7 +88,7 @@ class CloudChat:
         kind: str = "",  # noqa: ARG002 - an endpoint is told nothing of it
         prediction: str = "",
     ) -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.CloudModel`. ``prediction`` is what the answer is expected to be behind ``prefix``."""
+        """See :class:`.CloudModel`. ``prediction`` is what the answer is expected to be behind ``prefix``."""
         began_s = self._clock.now_s()
         self.breaker.began()
         given = 0

@@ -10,9 +10,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from voice.cloud.chat import CloudChat, cloud_error
-from voice.config import CloudConfig
-from voice.errors import CloudError
-from voice.stages import Message
+from voice.core.config import CloudConfig
+from voice.core.errors import CloudError
+from voice.core.interfaces import Message
 
 WITHIN_S = 10.0
 

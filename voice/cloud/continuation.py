@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from voice.stages import Message
+from voice.core.interfaces import Message
 
 Style = Literal["instruction", "assistant", "mistral", "vllm", "chatml"]
 _LEAD = re.compile(r'^(?:\.{2,}|[…"“\s])+')

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from voice.budget import Quantiles
-from voice.clock import Clock
 from voice.cloud.network import Network, look, refusal, restricted
-from voice.config import CloudConfig
-from voice.errors import CloudError
+from voice.core.budget import Quantiles
+from voice.core.clock import Clock
+from voice.core.config import CloudConfig
+from voice.core.errors import CloudError
 
 if TYPE_CHECKING:
     import httpx2

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 FORMAT = "voice-continue"
 

@@ -7,7 +7,7 @@ come with it and with systemd. What nobody knows has no name, and is not taken f
 import asyncio
 from dataclasses import dataclass
 
-from voice.config import CloudConfig
+from voice.core.config import CloudConfig
 
 WITHIN_S = 2.0
 NAMES = ("nmcli", "--terse", "--fields", "NAME", "connection", "show", "--active")

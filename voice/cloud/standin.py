@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from voice.cloud.local import KEY
-from voice.cpu import cores
-from voice.errors import CloudError, ConfigError
+from voice.core.cpu import cores
+from voice.core.errors import CloudError, ConfigError
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 START_S = 120.0

@@ -11,8 +11,8 @@ from voice.commands.common import console, print_json, reachable, run, settings
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from voice.core.interfaces import Samples
     from voice.replay import TurnHeard
-    from voice.stages import Samples
 
 
 def ask(

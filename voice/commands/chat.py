@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voice.commands.common import console, input_lines, is_terminal, print_json, reachable, run, settings
-from voice.config import Config
+from voice.core.config import Config
 
 if TYPE_CHECKING:
     from voice.client import VoiceClient
@@ -64,7 +64,7 @@ async def _converse(client: "VoiceClient", *, speak: Path | None, as_json: bool)
 async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_json: bool) -> None:
     """Send one typed turn and print its reply clause by clause as it is spoken."""
     from voice.audio.files import write_wav
-    from voice.errors import ProtocolError
+    from voice.core.errors import ProtocolError
     from voice.server.messages import MAX_TEXT_CHARS
 
     if len(line) > MAX_TEXT_CHARS:
@@ -108,7 +108,7 @@ async def _follow(client: "VoiceClient", line: str, *, show: bool) -> "TurnHeard
 
 
 def _make_folder(folder: Path) -> None:
-    from voice.errors import AudioError
+    from voice.core.errors import AudioError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

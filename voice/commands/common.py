@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import typer
 
-from voice import config as configuration
-from voice.config import Config
+from voice.core import config as configuration
+from voice.core.config import Config
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,10 +89,10 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
     Raises:
         VoiceError: the address cannot be used, or a model cannot be loaded.
     """
+    from voice.core.trace import TraceLog
     from voice.engines import Engines  # imports every model's library
     from voice.server.websocket import VoiceServer
     from voice.session import Conversation
-    from voice.trace import TraceLog
 
     async with AsyncExitStack() as after, VoiceServer(config.server) as server:
         engines = await asyncio.to_thread(Engines.load, config, progress=progress)

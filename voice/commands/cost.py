@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voice.commands.common import console, print_json, results, settings
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voice.commands.common import console, print_json, run, settings
-from voice.config import Config
-from voice.errors import ConfigError, ModelError
+from voice.core.config import Config
+from voice.core.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from voice.cloud.check import Finding
@@ -86,7 +86,7 @@ def _cloud(config: Config) -> "list[Finding]":
 
 def _machine(config: Config) -> "Iterator[Finding]":
     from voice.cloud.check import Finding
-    from voice.cpu import cores, identity
+    from voice.core.cpu import cores, identity
 
     yield python(sys.version_info[:2])
     yield Finding("machine", "ok", f"{cores()} cores, {identity()}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voice.commands.common import console, is_terminal, print_json, reachable, run, settings
-from voice.config import Config
+from voice.core.config import Config
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +99,7 @@ def _print_unit(**options: object) -> None:
 
 
 def _latency(text: str) -> str | float:
-    from voice.errors import ConfigError
+    from voice.core.errors import ConfigError
 
     if text in {"low", "high"}:
         return text

@@ -216,7 +216,7 @@ class _Bar:
 
 
 if __name__ == "__main__":  # what scripts/setup.py calls, before the rest of the program can be imported
-    from voice.errors import VoiceError
+    from voice.core.errors import VoiceError
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of an exception, so that downloads are ended
     try:

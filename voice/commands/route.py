@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from voice.route.policy import Forecast, Mode, Policy
@@ -59,7 +59,7 @@ def route(
 
 
 def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
-    from voice.config import RouteConfig
+    from voice.core.config import RouteConfig
     from voice.route.router import policy_of
 
     if mode not in MODES:

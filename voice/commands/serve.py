@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voice.commands.common import console, hosted, run, settings
-from voice.config import Config
+from voice.core.config import Config
 
 
 def serve(
@@ -55,7 +55,7 @@ async def _serve(config: Config, *, check: bool) -> None:
 
 async def _check(config: Config, url: str) -> None:
     from voice.commands.ask import ask_once, sample
-    from voice.errors import ServerUnreachable
+    from voice.core.errors import ServerUnreachable
 
     path = sample()
     turns, _ = await ask_once(url, path, rate_hz=16_000, token=config.server.token)

@@ -9,9 +9,9 @@ from typing import Literal, get_args, get_origin
 
 import typer
 
-from voice import config as configuration
 from voice.commands.common import settings
-from voice.config import Config, Section
+from voice.core import config as configuration
+from voice.core.config import Config, Section
 
 
 def config(context: typer.Context) -> None:
@@ -20,7 +20,7 @@ def config(context: typer.Context) -> None:
 
 
 def render(values: Config) -> str:
-    """``values`` as TOML with the docstrings of :mod:`voice.config` as comments; reading it back gives ``values`` again."""
+    """``values`` as TOML with the docstrings of :mod:`voice.core.config` as comments; reading it back gives them again."""
     parts = ["# Settings of voice: the command line's --set goes before a file, a file before the defaults.\n"]
     for name in Config.__struct_fields__:
         section = getattr(values, name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voice.commands.common import console, print_json, results, settings
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from voice.traces.read import Log
@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
 
 def _path(context: typer.Context, log: Path | None) -> Path:
-    from voice.trace import TraceLog
+    from voice.core.trace import TraceLog
 
     if log is not None:
         return log

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voice.commands.common import console, run, settings
-from voice.config import Config
+from voice.core.config import Config
 
 
 def verifier(

@@ -18,8 +18,8 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from voice.config import CostConfig
-from voice.errors import ConfigError
+from voice.core.config import CostConfig
+from voice.core.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 _CAPACITY = 1024

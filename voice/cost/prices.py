@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from voice.config import CloudConfig, CostConfig
-from voice.stages import Usage
+from voice.core.config import CloudConfig, CostConfig
+from voice.core.interfaces import Usage
 
 CHARS_PER_TOKEN = 4.0
 """English, most tokenisers: for what nobody has counted."""

@@ -1,4 +1,4 @@
-"""A conversation whose replies the edge drafts and a larger model verifies: :class:`~voice.stages.Chat`.
+"""A conversation whose replies the edge drafts and a larger model verifies: :class:`~voice.core.interfaces.Chat`.
 
 Strategy: the prompt is tokenised once, in the verifier's vocabulary. Where that is also the edge model's, its tokens are the
 draft; otherwise its text is, as far as the verifier's tokenizer can be had (:mod:`voice.draft.vocabulary`,
@@ -13,7 +13,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from voice.config import DraftConfig
+from voice.core.config import DraftConfig
+from voice.core.errors import VerifierError
+from voice.core.interfaces import Chat, Message, Token
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.health import Health
@@ -24,10 +26,8 @@ from voice.draft.text import TextDrafter, Tongue
 from voice.draft.tongues import Tongues, own_tongue
 from voice.draft.verifier import Block, Identity, Verifier
 from voice.draft.vocabulary import compare
-from voice.errors import VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.text import TextStream
-from voice.stages import Chat, Message, Token
 
 CONNECT_WITHIN_S = 0.15
 """A reply waits so long for the verifier's connection, then begins without it."""
@@ -53,8 +53,8 @@ class DraftedModel:
 
     Args:
         edge: the model that drafts; its owner closes it.
-        config: see :class:`~voice.config.DraftConfig`.
-        connect: opens a verifier's session, one for each conversation. Raises :class:`~voice.errors.VerifierError`.
+        config: see :class:`~voice.core.config.DraftConfig`.
+        connect: opens a verifier's session, one for each conversation. Raises :class:`~voice.core.errors.VerifierError`.
         health: remembers the pair's acceptance.
         sampling: how the verifier's model chooses.
         notify: told a code and a sentence when something is worth a person's notice.
@@ -89,7 +89,7 @@ class DraftedModel:
             plain: answers where drafting is impossible because the models do not match (the cloud's own chat); the edge
                 where there is none. Closed with the conversation.
             alone: whether the edge answers where the verifier cannot; otherwise replies raise
-                :class:`~voice.errors.VerifierError`.
+                :class:`~voice.core.errors.VerifierError`.
 
         Raises:
             ChatBusy: all slots of the edge model are taken.
@@ -160,7 +160,7 @@ class DraftedChat:
     async def reply(
         self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", kind: str = ""
     ) -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.Chat`. ``kind`` of task is for the statistics and the plan."""
+        """See :class:`~voice.core.interfaces.Chat`. ``kind`` of task is for the statistics and the plan."""
         session = await self._session()
         if session is None and not self._alone:
             raise VerifierError(self.trace.get("why", "the verifier cannot be had"))
@@ -192,7 +192,7 @@ class DraftedChat:
             self.trace |= {"matched": "tokens" if tongue.own else "text", "prompt": len(prompt)}
 
     async def prefill(self, messages: Sequence[Message]) -> None:
-        """See :class:`~voice.stages.Chat`. On the edge only; see :meth:`warm`."""
+        """See :class:`~voice.core.interfaces.Chat`. On the edge only; see :meth:`warm`."""
         self._connect()
         await self._edge.prefill(messages)
 
@@ -207,11 +207,11 @@ class DraftedChat:
                 _log.info("the verifier was not warmed up: %s", error)
 
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
-        """See :class:`~voice.stages.Chat`."""
+        """See :class:`~voice.core.interfaces.Chat`."""
         return await self._edge.end_of_turn_probability(messages)
 
     def close(self) -> None:
-        """See :class:`~voice.stages.Chat`. The verifier's connection is closed beside it."""
+        """See :class:`~voice.core.interfaces.Chat`. The verifier's connection is closed beside it."""
         if self._drafter is not None:
             self._drafter.stop()
         self._edge.close()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from voice import models
 from voice.cloud.check import Finding
-from voice.config import Config
+from voice.core.config import Config
+from voice.core.errors import VoiceError
 from voice.draft.connect import connector, plain
 from voice.draft.edge import fingerprints
 from voice.draft.tongues import Tongues
 from voice.draft.verifier import Identity, Verifier
 from voice.draft.vocabulary import compare
-from voice.errors import VoiceError
 from voice.llm.prompts import Prompts
 from voice.llm.vocabulary import Vocabulary
 

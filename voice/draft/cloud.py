@@ -1,4 +1,4 @@
-"""The verifier as the cloud of the pipeline: :class:`~voice.stages.CloudModel`, drafted by the edge model.
+"""The verifier as the cloud of the pipeline: :class:`~voice.core.interfaces.CloudModel`, drafted by the edge model.
 
 What leaves the device is decided before: the messages that come here are those that may. A reply borrows a conversation of the
 edge model to draft in, with the verifier's session that belongs to it. Where the verifier fails nothing is made up here: the
@@ -10,10 +10,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from voice.core.errors import ChatBusy, ChatError, CloudError, VerifierError
+from voice.core.interfaces import CloudModel, Message, Token, Usage
 from voice.draft.chat import DraftedChat, DraftedModel
 from voice.draft.verifier import Identity
-from voice.errors import ChatBusy, ChatError, CloudError, VerifierError
-from voice.stages import CloudModel, Message, Token, Usage
 
 KEPT = 4
 """Conversations kept for the next reply, with their connections."""
@@ -45,7 +45,7 @@ class DraftedCloud:
         on_usage: Callable[[Usage], None],
         kind: str = "",
     ) -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         if self._plain is not None and self._known() is None:
             plain = self._plain.reply(messages, max_tokens=max_tokens, prefix=prefix, on_usage=on_usage)
             async with aclosing(plain) as tokens:
@@ -69,7 +69,7 @@ class DraftedCloud:
 
     @property
     def forecast_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`; None, too, while there is no connection. Asking begins to connect."""
+        """See :class:`~voice.core.interfaces.CloudModel`; None, too, while there is no connection. Asking begins to connect."""
         who = self._known()
         if who is None:
             return None if self._plain is None else self._plain.forecast_ms
@@ -81,7 +81,7 @@ class DraftedCloud:
 
     @property
     def round_trip_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         who = self._known()
         if who is None:
             return None if self._plain is None else self._plain.round_trip_ms
@@ -89,16 +89,16 @@ class DraftedCloud:
 
     @property
     def why_not(self) -> str:
-        """See :class:`~voice.stages.CloudModel`: there is nothing that the settings forbid a verifier."""
+        """See :class:`~voice.core.interfaces.CloudModel`: there is nothing that the settings forbid a verifier."""
         return self._plain.why_not if self._plain is not None and self._known() is None else ""
 
     async def warm(self) -> None:
-        """See :class:`~voice.stages.CloudModel`. Asking who is there begins to connect."""
+        """See :class:`~voice.core.interfaces.CloudModel`. Asking who is there begins to connect."""
         if self._known() is None and self._plain is not None:
             await self._plain.warm()
 
     async def aclose(self) -> None:
-        """See :class:`~voice.stages.CloudModel`. Keeps what was learnt about acceptance."""
+        """See :class:`~voice.core.interfaces.CloudModel`. Keeps what was learnt about acceptance."""
         if not self._closed:
             self._closed = True
             while self._idle:

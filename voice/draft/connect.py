@@ -4,7 +4,8 @@ import os
 
 import msgspec
 
-from voice.config import CloudConfig, Config, DraftConfig
+from voice.core.config import CloudConfig, Config, DraftConfig
+from voice.core.errors import ConfigError
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.chat import Connect, DraftedModel, Notify
 from voice.draft.health import Health, default_path
@@ -12,7 +13,6 @@ from voice.draft.remote import RemoteVerifier
 from voice.draft.sglang import SglangVerifier
 from voice.draft.verifier import Verifier
 from voice.draft.vllm import VllmVerifier
-from voice.errors import ConfigError
 from voice.llm.edge import EdgeModel
 
 

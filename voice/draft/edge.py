@@ -9,16 +9,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from voice.core.errors import ChatError
+from voice.core.interfaces import Token
 from voice.draft.acceptance import GREEDY, BadRow, Proposal, Sampling, distribution, draw
 from voice.draft.verifier import Identity
 from voice.draft.vocabulary import fingerprint, template_fingerprint
-from voice.errors import ChatError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.prompts import Prompts
 from voice.llm.sequence import Choice, Job
 from voice.llm.stream import TokenStream
 from voice.llm.vocabulary import Vocabulary
-from voice.stages import Token
 
 AHEAD_TOKENS = 4
 """Draft tokens that may wait to be taken."""

@@ -15,9 +15,9 @@ from typing import Any
 import httpx2 as httpx
 import numpy as np
 
+from voice.core.errors import BadVerdict, VerifierError
 from voice.draft.acceptance import BadRow, Proposal, Sampling, choose, distribution
 from voice.draft.verifier import Block, Chosen
-from voice.errors import BadVerdict, VerifierError
 
 MAX_LINE_BYTES = 1 << 20
 Choices = Mapping[int, float]

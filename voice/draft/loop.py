@@ -19,13 +19,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from voice.core.errors import ChatError, VerifierError
 from voice.draft.acceptance import Proposal
 from voice.draft.ahead import Ahead
 from voice.draft.plan import Controller, Plan
 from voice.draft.tasks import forget, next_of, retire, stop
 from voice.draft.terms import Account, Approved, Drafter, Terms
 from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
-from voice.errors import ChatError, VerifierError
 
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
@@ -74,8 +74,8 @@ class Reply:
     async def tokens(self) -> AsyncGenerator[Approved, None]:
         """The reply, each token as soon as it is approved.
 
-        Closing the generator stops both models. Raises :class:`~voice.errors.ChatError` when the edge failed where it was
-        needed, and :class:`~voice.errors.VerifierError` where the terms do not let the edge finish alone.
+        Closing the generator stops both models. Raises :class:`~voice.core.errors.ChatError` when the edge failed where it was
+        needed, and :class:`~voice.core.errors.VerifierError` where the terms do not let the edge finish alone.
         """
         began_s = self._judged_at_s = asyncio.get_running_loop().time()
         try:

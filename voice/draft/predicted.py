@@ -14,15 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from voice.cloud.chat import CloudChat
-from voice.errors import ChatError
-from voice.stages import Chat, ChatModel, Message, Token, Usage
+from voice.core.errors import ChatError
+from voice.core.interfaces import Chat, ChatModel, Message, Token, Usage
 
 KEPT = 4
 """Conversations of the edge model that are kept to draft in."""
 
 
 class PredictedCloud:
-    """The endpoint of ``[cloud]``, hurried on by the edge: :class:`~voice.stages.CloudModel`. Belongs to one event loop.
+    """The endpoint of ``[cloud]``, hurried on by the edge: :class:`.CloudModel`. Belongs to one event loop.
 
     Args:
         cloud: the endpoint; closed with this.
@@ -45,7 +45,7 @@ class PredictedCloud:
         on_usage: Callable[[Usage], None],
         kind: str = "",
     ) -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         expected, drafted = await self._expected(messages, max_tokens, prefix)
 
         def counted(usage: Usage) -> None:
@@ -61,26 +61,26 @@ class PredictedCloud:
 
     @property
     def forecast_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`: the question is late by the prediction."""
+        """See :class:`~voice.core.interfaces.CloudModel`: the question is late by the prediction."""
         forecast_ms = self._cloud.forecast_ms
         return None if forecast_ms is None else forecast_ms + self._deadline_ms
 
     @property
     def round_trip_ms(self) -> float | None:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         return self._cloud.round_trip_ms
 
     @property
     def why_not(self) -> str:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         return self._cloud.why_not
 
     async def warm(self) -> None:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         await self._cloud.warm()
 
     async def aclose(self) -> None:
-        """See :class:`~voice.stages.CloudModel`."""
+        """See :class:`~voice.core.interfaces.CloudModel`."""
         while self._idle:
             self._idle.pop().close()
         await self._cloud.aclose()

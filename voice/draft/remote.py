@@ -15,10 +15,10 @@ from collections.abc import AsyncGenerator, Sequence
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 
+from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http, wire
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
-from voice.errors import BadVerdict, VerifierError
 from voice.llm.header import MAX_BYTES
 
 TOKENIZER_WITHIN_S = 10.0

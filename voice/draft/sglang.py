@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
-from voice.errors import BadVerdict, VerifierError
 
 MAX_TOP = 128
 """Of a sampled target's top-k: what is asked for at most."""

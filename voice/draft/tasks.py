@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from voice.core.errors import VerifierError
 from voice.draft.verifier import Chosen
-from voice.errors import VerifierError
 
 
 async def next_of(stream: AsyncGenerator[Chosen, None]) -> Chosen | None:

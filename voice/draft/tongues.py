@@ -5,11 +5,11 @@ import tempfile
 from pathlib import Path
 
 from voice import models
-from voice.config import LlmConfig
+from voice.core.config import LlmConfig
+from voice.core.errors import ChatError, ModelError, VerifierError
 from voice.draft.edge import fingerprints
 from voice.draft.text import Tongue
 from voice.draft.verifier import Identity, Verifier
-from voice.errors import ChatError, ModelError, VerifierError
 from voice.llm.edge import EdgeModel
 from voice.llm.prompts import Prompts
 from voice.llm.vocabulary import Vocabulary

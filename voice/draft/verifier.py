@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from voice.core.errors import BadVerdict
 from voice.draft.acceptance import GREEDY, Proposal, Sampling
-from voice.errors import BadVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Offering(Verifier, Protocol):
         """A draft for the stream that runs, beginning at ``place`` of its tokens, the prefix included.
 
         What agrees with what was generated meanwhile, and goes beyond it, is judged in one step. The rest is dropped silently:
-        the stream says what is true. Raises :class:`~voice.errors.VerifierError`.
+        the stream says what is true. Raises :class:`~voice.core.errors.VerifierError`.
         """
         ...
 
@@ -124,7 +124,7 @@ class Telling(Verifier, Protocol):
     """A verifier whose tokenizer can be had."""
 
     async def tokenizer(self) -> bytes:
-        """A GGUF of the model, without its tensors. Raises :class:`~voice.errors.VerifierError`."""
+        """A GGUF of the model, without its tensors. Raises :class:`~voice.core.errors.VerifierError`."""
         ...
 
 

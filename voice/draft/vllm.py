@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
-from voice.errors import BadVerdict, VerifierError
 
 MAX_TOP = 20
 """vLLM's own limit (``--max-logprobs``)."""

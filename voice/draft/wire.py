@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from voice.errors import VerifierError
+from voice.core.errors import VerifierError
 
 VERSION = 1
 

@@ -1,4 +1,4 @@
-"""The edge language model: :class:`~voice.stages.ChatModel` on llama.cpp.
+"""The edge language model: :class:`~voice.core.interfaces.ChatModel` on llama.cpp.
 
 Strategy: every request says what the whole conversation is. It is tokenised, compared with what the conversation's cache holds,
 and only what differs is computed (:mod:`voice.llm.engine`). So a turn taken back, a reply cut short by the user and a
@@ -10,9 +10,10 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from voice import models
-from voice.config import LlmConfig
-from voice.cpu import cores
-from voice.errors import ChatError
+from voice.core.config import LlmConfig
+from voice.core.cpu import cores
+from voice.core.errors import ChatError
+from voice.core.interfaces import Message, Token
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.llamacpp import Runtime, Sampler
 from voice.llm.prompts import Prompts
@@ -20,7 +21,6 @@ from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
 from voice.llm.stream import Result, TokenStream
 from voice.llm.template import Prompt
 from voice.llm.text import TextStream
-from voice.stages import Message, Token
 
 READ_AHEAD_TOKENS = 2
 """A reply whose reader is this far behind pauses: what waits to be said must not take the processor from what is awaited."""
@@ -32,7 +32,7 @@ class EdgeModel:
     Each has room for ``config.context_tokens``, taken at load: 47 MB for SmolLM2-135M's 2048. Thread-safe.
 
     Args:
-        config: see :class:`~voice.config.LlmConfig`.
+        config: see :class:`~voice.core.config.LlmConfig`.
         exact: see :class:`~voice.llm.engine.Engine`. The last token of a context is then left free.
 
     Raises:
@@ -52,11 +52,11 @@ class EdgeModel:
         )
 
     def open(self) -> "EdgeChat":
-        """See :class:`~voice.stages.ChatModel`."""
+        """See :class:`~voice.core.interfaces.ChatModel`."""
         return EdgeChat(self, self._engine, self._engine.open())
 
     def close(self) -> None:
-        """See :class:`~voice.stages.ChatModel`."""
+        """See :class:`~voice.core.interfaces.ChatModel`."""
         self._engine.close()
 
     @property
@@ -110,7 +110,7 @@ class EdgeModel:
 
 
 class EdgeChat:
-    """One conversation (:class:`~voice.stages.Chat`). Its methods belong to one event loop."""
+    """One conversation (:class:`~voice.core.interfaces.Chat`). Its methods belong to one event loop."""
 
     def __init__(self, model: EdgeModel, engine: Engine, slot: Slot) -> None:
         self._model = model
@@ -123,7 +123,7 @@ class EdgeChat:
         """What the last request cost."""
 
     async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
-        """See :class:`~voice.stages.Chat`. Begins when the first token is asked for.
+        """See :class:`~voice.core.interfaces.Chat`. Begins when the first token is asked for.
 
         A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
         """
@@ -147,7 +147,7 @@ class EdgeChat:
             self._engine.cancel(job)
 
     async def prefill(self, messages: Sequence[Message]) -> None:
-        """See :class:`~voice.stages.Chat`.
+        """See :class:`~voice.core.interfaces.Chat`.
 
         All but the last token of the last message is computed: that one may change when the text goes on. Returns when it is
         done or a newer request of this conversation has made it pointless; at once if the last message is not the user's.
@@ -161,7 +161,7 @@ class EdgeChat:
 
         Costs the computing of what the cache does not hold of that text, which a reply to it then finds there; nothing when a
         reply to the same text has begun. Waits for a reply to another text. Cancel-safe. Raises
-        :class:`~voice.errors.ChatError`.
+        :class:`~voice.core.errors.ChatError`.
         """
         prompt = self._prompt(messages, 0)
         known = self._known_score(prompt.said)
@@ -202,7 +202,7 @@ class EdgeChat:
         self._engine.wake()
 
     def close(self) -> None:
-        """See :class:`~voice.stages.Chat`."""
+        """See :class:`~voice.core.interfaces.Chat`."""
         if not self._closed:
             self._closed = True
             self._engine.release(self._slot)

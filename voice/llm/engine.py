@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from voice.errors import ChatBusy, ChatError
+from voice.core.errors import ChatBusy, ChatError
+from voice.core.interfaces import Token
 from voice.llm.cache import keep, truncate
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, padded, plan_step
 from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
 from voice.llm.step import Step, fill, unpad
-from voice.stages import Token
 
 log = logging.getLogger(__name__)
 

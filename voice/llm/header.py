@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
 
 MAX_BYTES = 64 << 20
 """Of a header: the largest vocabularies take a quarter of it."""

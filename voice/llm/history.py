@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from voice.stages import Message
+from voice.core.interfaces import Message
 
 
 def normalize(messages: Sequence[Message], system_prompt: str = "") -> tuple[Message, ...]:

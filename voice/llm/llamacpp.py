@@ -17,7 +17,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
 from voice.llm.vocabulary import Vocabulary, last_error
 
 

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Sequence
 
-from voice.config import LlmConfig
-from voice.errors import ChatError
+from voice.core.config import LlmConfig
+from voice.core.errors import ChatError
+from voice.core.interfaces import Message
 from voice.llm.history import first_kept, normalize, turns_of
 from voice.llm.template import CHATML, ChatTemplate, Prompt, PromptBuilder
 from voice.llm.vocabulary import Vocabulary
-from voice.stages import Message
 
 log = logging.getLogger(__name__)
 

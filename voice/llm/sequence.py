@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
+from voice.core.interfaces import Token
 from voice.llm.llamacpp import Sampler
 from voice.llm.text import TextStream
-from voice.stages import Token
 
 
 class Kind(Enum):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from voice.errors import ChatError, VoiceError
+from voice.core.errors import ChatError, VoiceError
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -15,9 +15,9 @@ from typing import NoReturn
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
+from voice.core.interfaces import Message, Role
 from voice.llm.history import cut_middle
-from voice.stages import Message, Role
 
 CHATML = (
     "{% for message in messages %}"

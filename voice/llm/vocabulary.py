@@ -8,7 +8,7 @@ from typing import Any
 
 import llama_cpp
 
-from voice.errors import ChatError
+from voice.core.errors import ChatError
 
 log = logging.getLogger(__name__)
 

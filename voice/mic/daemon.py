@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
 from voice.mic.devices import portaudio, quiet, rescan
 from voice.mic.gate import Gate
 from voice.mic.hotplug import watch

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import IO, Literal
 
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
 
 Direction = Literal["input", "output"]
 GET_PORTAUDIO = (

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 from pywebrtc_audio import AudioProcessor
 
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 FRAME = SAMPLE_RATE_HZ // 100
 _MAX_QUEUE = 2 * SAMPLE_RATE_HZ

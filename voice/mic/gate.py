@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from voice.audio.ring import Ring
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 Mode = Literal["open", "push", "wake"]
 PRE_ROLL_S = {"open": 0.5, "push": 0.4, "wake": 0.0}

@@ -5,13 +5,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voice.channel import Channel, WhenFull
 from voice.client import ReceivedAudio, VoiceClient
-from voice.errors import ServerUnreachable
+from voice.core.channel import Channel, WhenFull
+from voice.core.errors import ServerUnreachable
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.player import Player
 from voice.mic.status import Status
 from voice.server import messages as m
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 5.0

@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 MAX_S = 30.0
 """A server that sends more ahead than this loses the oldest."""

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from voice.audio.resample import StreamResampler
-from voice.errors import DeviceError
+from voice.core.errors import DeviceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.devices import Device, choose, devices
 from voice.mic.echo import EchoCanceller
 from voice.mic.player import Player
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 BLOCK_MS = 5
 """Half of the canceller's frame: a longer one would add its own length to the way in, and twice that to the way out."""

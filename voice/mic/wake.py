@@ -3,8 +3,8 @@
 import numpy as np
 
 from voice.audio.formats import pcm16_from_float
-from voice.errors import ConfigError, ModelError
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.errors import ConfigError, ModelError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 WORDS = ("okay_nabu", "hey_jarvis", "hey_mycroft", "alexa")
 _CHUNK = SAMPLE_RATE_HZ // 100

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from voice.errors import ModelError, ModelFetchError
+from voice.core.errors import ModelError, ModelFetchError
 from voice.models import files, store
 from voice.models.manifest import Model, ModelFile
 from voice.models.sources import PUBLIC, Order, Sources

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from voice.errors import ModelError
+from voice.core.errors import ModelError
 
 Role = Literal["vad", "asr", "turn", "llm", "tts", "encoder", "samples"]
 

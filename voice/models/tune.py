@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from voice import cpu
-from voice.errors import ModelError
+from voice.core import cpu
+from voice.core.errors import ModelError
 from voice.models import files, store, tuned
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned

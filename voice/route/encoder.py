@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from voice.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing
 from voice.route.labels import TAGS, TASKS, Task
 
 T = TypeVar("T")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from voice.core.interfaces import Message
 from voice.route.policy import Forecast, Route, State
 from voice.route.redact import Redactor
 from voice.route.router import Decision, Router
-from voice.stages import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from voice.config import RouteConfig
-from voice.errors import ConfigError, ModelMissing
+from voice.core.config import RouteConfig
+from voice.core.errors import ConfigError, ModelMissing
 from voice.route import gate, policy
 from voice.route.encoder import Encoder, Heads
 from voice.route.findings import Finding

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from voice.config import ServerConfig
-from voice.errors import ConfigError
+from voice.core.config import ServerConfig
+from voice.core.errors import ConfigError
 
 SUBPROTOCOL = "voice"
 """What a browser's WebSocket offers beside ``bearer.`` and its token in base64url: it cannot send an ``Authorization``."""

@@ -1,7 +1,7 @@
 """The plain PCM protocol without I/O: bytes and JSON in, actions out; events in, bytes and JSON out.
 
 Strategy: :class:`PcmCodec` holds the state of one connection (agreed rate, resamplers, what the client asked for). It never
-awaits and is given the time. What a client does wrong raises :class:`~voice.errors.ProtocolError`; its ``close_code`` says
+awaits and is given the time. What a client does wrong raises :class:`~voice.core.errors.ProtocolError`; its ``close_code`` says
 whether the connection can go on. Wrong frames and JSON messages share one allowance, so neither can be used to flood.
 """
 
@@ -14,9 +14,9 @@ from msgspec import UNSET, UnsetType
 from voice import events
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.resample import StreamResampler
-from voice.errors import ProtocolError, VoiceError
+from voice.core.errors import ProtocolError, VoiceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.server import messages as m
-from voice.stages import SAMPLE_RATE_HZ, Samples
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008

@@ -6,11 +6,11 @@ from dataclasses import replace
 import msgspec
 
 from voice.account import Account
-from voice.config import CostConfig
+from voice.core.config import CostConfig
+from voice.core.interfaces import Message, Usage
 from voice.cost.ledger import Entry
 from voice.cost.prices import Prices, estimated_tokens
 from voice.session.turn import Turn
-from voice.stages import Message, Usage
 
 
 def bill(

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from voice.clock import Clock
-from voice.config import Config
+from voice.core.clock import Clock
+from voice.core.config import Config
+from voice.core.trace import Mark, TraceLog, with_texts
 from voice.cost.ledger import Entry, Ledger
 from voice.cost.prices import Prices
 from voice.events import ReplyEnd
@@ -12,7 +13,6 @@ from voice.route.placing import Placing
 from voice.session.bill import bill, labelled, labels, spent
 from voice.session.history import History
 from voice.session.turn import Turn
-from voice.trace import Mark, TraceLog, with_texts
 
 
 class Book:

@@ -13,13 +13,15 @@ from typing import assert_never
 
 from voice import events as out
 from voice.answer import Stages
-from voice.budget import pace_ms
-from voice.channel import Channel, WhenFull
-from voice.clock import Clock, MonotonicClock
-from voice.config import Config
+from voice.core.budget import pace_ms
+from voice.core.channel import Channel, WhenFull
+from voice.core.clock import Clock, MonotonicClock
+from voice.core.config import Config
+from voice.core.errors import Overloaded, VoiceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Samples
+from voice.core.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.cost.ledger import Ledger
 from voice.engines import Engines
-from voice.errors import Overloaded, VoiceError
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session.book import Book
@@ -33,8 +35,6 @@ from voice.session.shared import Shared, Tasks
 from voice.session.speaking import Speaking
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
-from voice.stages import SAMPLE_RATE_HZ, Message, Samples
-from voice.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 

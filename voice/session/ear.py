@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from voice.audio.ring import Ring
-from voice.clock import Clock, SampleClock
-from voice.config import VadConfig
-from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples, SpeechDetector
+from voice.core.clock import Clock, SampleClock
+from voice.core.config import VadConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Samples, SpeechDetector
 from voice.vad.detect import SpeechEvent, SpeechTracker
 from voice.vad.dip import DipDetector
 

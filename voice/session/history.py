@@ -1,6 +1,6 @@
 """What was said and heard: the conversation as the language model may know it."""
 
-from voice.stages import Message
+from voice.core.interfaces import Message
 
 
 class History:

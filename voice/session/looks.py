@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from voice.asr.partials import StablePrefix
-from voice.budget import Stage
-from voice.clock import Clock
-from voice.cpu import cores
+from voice.core.budget import Stage
+from voice.core.clock import Clock
+from voice.core.cpu import cores
+from voice.core.errors import VoiceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
+from voice.core.worker import Priority
 from voice.engines import Engines
-from voice.errors import VoiceError
-from voice.inference import Priority
 from voice.session.ear import Ear
-from voice.stages import SAMPLE_RATE_HZ, Samples, Transcript
 
 LEAST_S = 0.6
 """Of audio, pre-roll included: recognition makes nothing of less."""

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from voice.channel import Channel
-from voice.clock import Clock
+from voice.core.channel import Channel
+from voice.core.clock import Clock
+from voice.core.interfaces import Samples
 from voice.pipeline import ClauseBegun, ReplyPart
 from voice.session.playback import Playback
-from voice.stages import Samples
 
 BUFFERED_S = 4.0
 """Synthesised audio kept ready; beyond it synthesis, and so the language model, wait."""

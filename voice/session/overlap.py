@@ -10,11 +10,11 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from voice.config import Config
-from voice.errors import VoiceError
-from voice.inference import Priority
+from voice.core.config import Config
+from voice.core.errors import VoiceError
+from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
+from voice.core.worker import Priority
 from voice.session.ear import Ear
-from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
 from voice.turn.interruption import SECOND_HEARING_MS, WINDOW_MS, Onset, Sound, Verdict, Words, credence, judge, repeats
 from voice.turn.table import Input
 

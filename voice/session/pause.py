@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from voice.config import TurnConfig
-from voice.stages import Transcript
+from voice.core.config import TurnConfig
+from voice.core.interfaces import Transcript
 from voice.turn.endpoint import Evidence, probability, silence_needed_ms, wants_melody
 
 NOTHING_SAID_MS = 500.0

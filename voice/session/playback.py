@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 
 @dataclass(slots=True)

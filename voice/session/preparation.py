@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from voice.answer import Stages
-from voice.budget import Deadline
-from voice.errors import VoiceError
+from voice.core.budget import Deadline
+from voice.core.errors import VoiceError
 from voice.pipeline import Attempt, Request
 from voice.session.history import History
 from voice.skills.desk import Alert

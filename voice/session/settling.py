@@ -8,15 +8,15 @@ as its deadline draws near, a filler opens the gate: the user is answered in tim
 import asyncio
 
 from voice import events as out
-from voice.budget import Deadline
-from voice.errors import AsrError
+from voice.core.budget import Deadline
+from voice.core.errors import AsrError
+from voice.core.trace import Mark
 from voice.filler import LEAD_MS, choose
 from voice.pipeline import Attempt
 from voice.session.looks import Look
 from voice.session.pause import Pause
 from voice.session.shared import Shared
 from voice.session.turn import Turn
-from voice.trace import Mark
 from voice.turn.table import Input
 
 LAST_LOOK_MS = 70.0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from voice import events as out
-from voice.clock import Clock
-from voice.config import Config
+from voice.core.clock import Clock
+from voice.core.config import Config
 from voice.engines import Engines
 from voice.session.ear import Ear
 from voice.session.turn import Turn

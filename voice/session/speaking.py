@@ -3,6 +3,8 @@
 import asyncio
 
 from voice import events as out
+from voice.core.interfaces import Samples
+from voice.core.trace import Mark
 from voice.handover import EXCUSE
 from voice.session.effects import Effects
 from voice.session.mouth import Mouth
@@ -10,8 +12,6 @@ from voice.session.playback import Playback
 from voice.session.shared import Shared
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
-from voice.stages import Samples
-from voice.trace import Mark
 from voice.turn.table import Input
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voice.account import Tier
-from voice.budget import Stage
+from voice.core.budget import Stage
+from voice.core.trace import TurnTrace
 from voice.events import ReplyEnd
 from voice.pipeline import Attempt
 from voice.session.looks import Looks
@@ -13,7 +14,6 @@ from voice.session.mouth import Mouth
 from voice.session.pause import Pause
 from voice.session.preparation import Preparation
 from voice.skills.desk import Alert
-from voice.trace import TurnTrace
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from voice.clock import Clock
+from voice.core.clock import Clock
 from voice.skills import say
 from voice.skills.library import Found, Library
 from voice.skills.skill import Context, Effect

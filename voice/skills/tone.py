@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 _NOTES_HZ = (784.0, 1046.5)
 _NOTE_S = 0.14

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 STEP_DB = 5.0
 _LEAST_DB, _MOST_DB = -25.0, 10.0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 from voice.traces.record import Record, parse
 
 _NUMBERED = re.compile(r"\.(\d+)$")

@@ -7,7 +7,7 @@ where the last sound ends, so the length of a clause is known before its end has
 
 import numpy as np
 
-from voice.stages import Samples
+from voice.core.interfaces import Samples
 
 _AUDIBLE_RMS = 0.004  # -48 dBFS: above the hiss of the voices, below the burst of a plosive
 _WINDOW_MS = 2

@@ -9,7 +9,7 @@ from typing import Any, cast
 from piper.config import PiperConfig
 from piper.voice import PiperVoice
 
-from voice.errors import ModelError, ModelMissing, SynthesisError
+from voice.core.errors import ModelError, ModelMissing, SynthesisError
 
 PASS_PHONEMES = 240
 """Phonemes that are encoded together; a clause of 25 words has about 140."""

@@ -16,10 +16,10 @@ from typing import TypeVar
 import numpy as np
 
 from voice import models
-from voice.config import TtsConfig
-from voice.errors import ConfigError, ModelError, ModelMissing
-from voice.inference import Priority, Worker
-from voice.stages import Samples, SpeechChunk
+from voice.core.config import TtsConfig
+from voice.core.errors import ConfigError, ModelError, ModelMissing
+from voice.core.interfaces import Samples, SpeechChunk
+from voice.core.worker import Priority, Worker
 from voice.tts.pauses import Onset, fade_out, pause_ms
 from voice.tts.phonemes import Pass, Phonemizer
 from voice.tts.split import Parts, split
@@ -37,7 +37,7 @@ _WARM_UP = ("Sure,", "I would be happy to help you with that, but first tell me 
 
 
 class PiperSynthesizer:
-    """Speech synthesis with a Piper voice. Implements :class:`voice.stages.Synthesizer`; one per process.
+    """Speech synthesis with a Piper voice. Implements :class:`voice.core.interfaces.Synthesizer`; one per process.
 
     Loading cuts the voice for streaming (about a second, once; kept in the store), checks that streamed audio equals the
     whole, and warms up. Short clauses ("Sure,") are remembered with their audio: up to ``config.remember_clauses`` of them.

@@ -25,7 +25,7 @@ from typing import Any
 import onnx
 from onnx.utils import Extractor
 
-from voice.errors import ModelError
+from voice.core.errors import ModelError
 
 log = logging.getLogger(__name__)
 

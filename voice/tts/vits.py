@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from voice.errors import ModelError, SynthesisError
-from voice.stages import Samples
+from voice.core.errors import ModelError, SynthesisError
+from voice.core.interfaces import Samples
 from voice.tts.split import Parts
 
 _Array = npt.NDArray[Any]

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from math import log
 from typing import Final
 
-from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from voice.turn.completeness import words_of
 
 WINDOW_MS: Final = WINDOW_SAMPLES / SAMPLE_RATE_HZ * 1000

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from voice import mel, models
-from voice.config import TurnConfig
-from voice.errors import ModelError, ModelMissing
-from voice.inference import Worker
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice import models
+from voice.audio import mel
+from voice.core.config import TurnConfig
+from voice.core.errors import ModelError, ModelMissing
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.core.worker import Worker
 
 WINDOW_S = 8
 _WINDOW_SAMPLES = WINDOW_S * SAMPLE_RATE_HZ
@@ -26,7 +27,7 @@ _VARIANCE_FLOOR = 1e-7
 
 
 class SmartTurn:
-    """A :class:`voice.stages.TurnDetector`. Loads and warms up in the constructor.
+    """A :class:`voice.core.interfaces.TurnDetector`. Loads and warms up in the constructor.
 
     Raises:
         ModelMissing: there is no such file.
@@ -53,7 +54,7 @@ class SmartTurn:
         self._worker = Worker("turn")
 
     async def completeness(self, audio: Samples) -> float:
-        """See :meth:`voice.stages.TurnDetector.completeness`.
+        """See :meth:`voice.core.interfaces.TurnDetector.completeness`.
 
         Raises:
             Overloaded: too many requests wait, or the detector is closed.

@@ -9,8 +9,8 @@ an utterance by itself: whether a pause is the end is the turn's question, and i
 from dataclasses import dataclass
 from enum import Enum
 
-from voice.config import VadConfig
-from voice.stages import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from voice.core.config import VadConfig
+from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 
 END_LAG_SAMPLES = 672
 """How far the first silent window begins after the last voiced sample: 42 ms.

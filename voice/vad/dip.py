@@ -11,7 +11,7 @@ from math import floor, inf, isfinite, log10
 
 import numpy as np
 
-from voice.stages import SAMPLE_RATE_HZ, Samples
+from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 100
 """Levels are taken over 10 ms."""

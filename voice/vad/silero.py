@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from voice import models
-from voice.errors import ModelError, ModelMissing
-from voice.stages import WINDOW_SAMPLES, Samples
+from voice.core.errors import ModelError, ModelMissing
+from voice.core.interfaces import WINDOW_SAMPLES, Samples
 
 _CONTEXT_SAMPLES = 64
 _STATE_SHAPE = (1, 1, 128)
@@ -54,7 +54,7 @@ class SileroModel:
 
 
 class SileroDetector:
-    """A :class:`voice.stages.SpeechDetector`. For one stream and one thread at a time."""
+    """A :class:`voice.core.interfaces.SpeechDetector`. For one stream and one thread at a time."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -65,7 +65,7 @@ class SileroDetector:
         self._turn = 0
 
     def probability(self, window: Samples) -> float:
-        """See :meth:`voice.stages.SpeechDetector.probability`.
+        """See :meth:`voice.core.interfaces.SpeechDetector.probability`.
 
         Raises:
             ValueError: the window does not have 512 samples.

@@ -24,11 +24,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from voice import __version__
-from voice.config import ServerConfig, VerifierConfig
+from voice.core.config import ServerConfig, VerifierConfig
+from voice.core.errors import ChatBusy, ConfigError, VerifierError, VoiceError
 from voice.draft import wire
 from voice.draft.acceptance import Proposal, Sampling
 from voice.draft.verifier import Block, Chosen, Verdict
-from voice.errors import ChatBusy, ConfigError, VerifierError, VoiceError
 from voice.server.access import check_client, is_loopback, query_of
 from voice.verifier.target import DEPTH, Judge, Target
 

@@ -12,19 +12,19 @@ from collections.abc import AsyncGenerator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from voice.config import LlmConfig, VerifierConfig
+from voice.core.config import LlmConfig, VerifierConfig
+from voice.core.errors import ChatError, VerifierError
+from voice.core.interfaces import Token
 from voice.draft import acceptance
 from voice.draft.acceptance import Proposal, Sampling
 from voice.draft.edge import identity_of
 from voice.draft.verifier import Block, Chosen, Identity, Verdict
-from voice.errors import ChatError, VerifierError
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.engine import PADDING_TOKENS
 from voice.llm.header import header_of
 from voice.llm.llamacpp import logprob
 from voice.llm.sequence import Choice, Job
 from voice.llm.stream import Result, TokenStream
-from voice.stages import Token
 
 MAX_DRAFT = 16
 DEPTH = 4

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from tests.fakes.virtual_time import run_virtual
-from voice.channel import Channel, WhenFull
-from voice.errors import Overloaded
+from voice.core.channel import Channel, WhenFull
+from voice.core.errors import Overloaded
 
 
 def test_blocks_until_there_is_room() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from voice.errors import ConfigError
+from voice.core.errors import ConfigError
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

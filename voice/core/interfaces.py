@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from voice.inference import Priority
+from voice.core.worker import Priority
 
 SAMPLE_RATE_HZ = 16_000
 """The rate of all audio between the edge of the program and recognition."""
@@ -64,7 +64,7 @@ class Recognizer(Protocol):
     async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
         """Recognise one utterance (16 kHz, up to 28 s; more is cut at the front).
 
-        Cancel-safe. Raises :class:`~voice.errors.AsrError` or :class:`~voice.errors.Overloaded`.
+        Cancel-safe. Raises :class:`~voice.core.errors.AsrError` or :class:`~voice.core.errors.Overloaded`.
         """
         ...
 
@@ -75,7 +75,7 @@ class TurnDetector(Protocol):
     async def completeness(self, audio: Samples) -> float:
         """The probability (0 to 1) that the speaker has finished, from the last 8 s (16 kHz).
 
-        Cancel-safe. Raises :class:`~voice.errors.Overloaded`.
+        Cancel-safe. Raises :class:`~voice.core.errors.Overloaded`.
         """
         ...
 
@@ -119,14 +119,14 @@ class Chat(Protocol):
 
         ``prefix`` is what the answer begins with; only what follows it is given.
         Closing the generator or cancelling its task stops the model within a few milliseconds.
-        Raises :class:`~voice.errors.ChatError`.
+        Raises :class:`~voice.core.errors.ChatError`.
         """
         ...
 
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
         """The probability (0 to 1) that the user's last message ends where its text does.
 
-        Costs what a :meth:`prefill` of it costs. Cancel-safe. Raises :class:`~voice.errors.ChatError`.
+        Costs what a :meth:`prefill` of it costs. Cancel-safe. Raises :class:`~voice.core.errors.ChatError`.
         """
         ...
 
@@ -174,7 +174,7 @@ class CloudModel(Protocol):
         ``prefix`` is what the answer begins with, already spoken: only what follows it is given. ``on_usage`` is called at
         the end, if the cloud says what it counted. ``kind`` of task is the router's, empty where it does not say.
 
-        Closing the generator ends the request. Raises :class:`~voice.errors.CloudError`; never waits longer than its
+        Closing the generator ends the request. Raises :class:`~voice.core.errors.CloudError`; never waits longer than its
         configuration says for a first or a next *token*, whatever else arrives.
         """
         ...
@@ -259,6 +259,6 @@ class Synthesizer(Protocol):
     def stream(self, clause: str) -> AsyncGenerator[SpeechChunk, None]:
         """Speak one clause of speakable text, in chunks, without its leading silence.
 
-        Closing the generator stops after the chunk at hand. Raises :class:`~voice.errors.SynthesisError`.
+        Closing the generator stops after the chunk at hand. Raises :class:`~voice.core.errors.SynthesisError`.
         """
         ...

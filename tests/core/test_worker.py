@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from voice.errors import Overloaded
-from voice.inference import Priority, Worker
+from voice.core.errors import Overloaded
+from voice.core.worker import Priority, Worker
 
 
 async def test_runs_on_its_one_thread_and_raises_what_the_job_raises() -> None:

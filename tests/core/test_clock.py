@@ -1,6 +1,6 @@
 import pytest
 
-from voice.clock import MonotonicClock, SampleClock
+from voice.core.clock import MonotonicClock, SampleClock
 
 
 def test_jitter_does_not_move_a_sample() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.budget import PRIOR_MS, PRIOR_WORD_MS, Deadline, Forecasts, Quantiles, Stage, pace_ms, words_that_fit
+from voice.core.budget import PRIOR_MS, PRIOR_WORD_MS, Deadline, Forecasts, Quantiles, Stage, pace_ms, words_that_fit
 
 
 def test_a_deadline_is_absolute() -> None:

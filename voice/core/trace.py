@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import platformdirs
 
-from voice.budget import Deadline, Stage
-from voice.config import TraceConfig
+from voice.core.budget import Deadline, Stage
+from voice.core.config import TraceConfig
 
 SCHEMA_VERSION: Final = 1
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from voice.budget import Deadline, Stage
-from voice.config import TraceConfig
-from voice.trace import Mark, TraceLog, TurnTrace, redacted
+from voice.core.budget import Deadline, Stage
+from voice.core.config import TraceConfig
+from voice.core.trace import Mark, TraceLog, TurnTrace, redacted
 
 
 def a_trace() -> TurnTrace:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from voice.errors import Overloaded
+from voice.core.errors import Overloaded
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class WhenFull(Enum):
     DROP_OLDEST = auto()
     """Throw the oldest item away and count it in :attr:`Channel.dropped`."""
     FAIL = auto()
-    """Raise :class:`~voice.errors.Overloaded`."""
+    """Raise :class:`~voice.core.errors.Overloaded`."""
 
 
 class Channel(Generic[T]):

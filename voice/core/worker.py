@@ -15,7 +15,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from voice.errors import Overloaded
+from voice.core.errors import Overloaded
 
 R = TypeVar("R")
 
@@ -34,7 +34,7 @@ class Worker:
 
     Args:
         name: of the thread and of the errors.
-        capacity: jobs that may wait; one more raises :class:`~voice.errors.Overloaded`.
+        capacity: jobs that may wait; one more raises :class:`~voice.core.errors.Overloaded`.
     """
 
     def __init__(self, name: str, *, capacity: int = 64) -> None:

@@ -1,0 +1,1 @@
+"""What every part stands on: errors, settings, time, bounded queues, the interfaces of the stages."""
