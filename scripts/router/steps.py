@@ -15,7 +15,7 @@ from scripts.router.dataset import Row, as_row, corpus, first_names, roughen
 from scripts.router.encoder import Encoder, Size, fewer_layers, from_minilm, narrower
 from scripts.router.train import Targets, fit, say
 from scripts.router.vocabulary import prune
-from voice.route.people import given_names
+from voice.privacy.people import given_names
 
 PLACES = 96
 FROZEN_LAYERS = 2

@@ -52,7 +52,7 @@ class Names:
     """Draws names of works, people and places."""
 
     def __init__(self) -> None:
-        data = files("voice.route") / "data"
+        data = files("voice.privacy") / "data"
         self._words = (data / "common_words.txt").read_text(encoding="utf-8").split()
         self._people = (data / "given_names.txt").read_text(encoding="utf-8").split()
 

@@ -12,7 +12,7 @@ from voice import events as out
 from voice.core.config import Config, RouteConfig, TraceConfig, TurnConfig
 from voice.core.errors import ConfigError
 from voice.core.trace import TraceLog
-from voice.route.labels import Kind
+from voice.privacy.findings import Kind
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
 from voice.route.router import Router, locate, policy_of

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.gate import Verdict
 from voice.route.encoder import Heads
-from voice.route.findings import Finding
-from voice.route.gate import Verdict
-from voice.route.labels import Kind, Task
+from voice.route.labels import Task
 from voice.route.policy import (
     NO_CLOUD,
     Forecast,

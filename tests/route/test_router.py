@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from voice.commands.route import route
 from voice.core.errors import ModelError, ModelMissing
+from voice.privacy.findings import Kind
+from voice.privacy.gate import PrivacyPolicy
 from voice.route.encoder import Encoder, clip_ids
-from voice.route.gate import PrivacyPolicy
-from voice.route.labels import Kind, Task
+from voice.route.labels import Task
 from voice.route.policy import Forecast, Policy, State
 from voice.route.router import BUDGET_MS, Router, locate
 

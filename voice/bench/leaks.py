@@ -6,7 +6,7 @@ that the gate finds in it: so an answer that quotes a number, or half of a turn,
 
 from collections.abc import Iterable
 
-from voice.route.gate import PrivacyPolicy, check
+from voice.privacy.gate import PrivacyPolicy, check
 
 RUN_WORDS = 4
 LEAST_CHARACTERS = 5

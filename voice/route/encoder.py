@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice.core.errors import ModelError, ModelMissing
+from voice.privacy.findings import TaggedSpan
 from voice.route.labels import TAGS, TASKS, Task
 
 T = TypeVar("T")
@@ -37,16 +38,6 @@ def clip_ids(ids: Sequence[T], places: int) -> list[T]:
         return list(ids)
     tail = places // 3
     return [*ids[: places - tail], *ids[-tail:]]
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedSpan:
-    """Neighbouring words with the same tag: characters ``start`` to ``end``, and the highest probability in them."""
-
-    tag: str
-    start: int
-    end: int
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What an utterance can be: task classes, and the kinds of private matter."""
+"""What an utterance can be: task classes, and the classes of the encoder's tag head."""
 
 from enum import StrEnum
 
@@ -32,29 +32,6 @@ class Task(StrEnum):
 TASKS = tuple(Task)
 EDGE_TASKS = frozenset({Task.DEVICE_COMMAND, Task.TIMER_CALENDAR, Task.SHORT_FACTUAL, Task.CHIT_CHAT, Task.EXTRACTION})
 """What a small model on the device, with its tools, can be expected to answer."""
-
-
-class Kind(StrEnum):
-    """Kinds of private matter."""
-
-    NAME = "name"
-    ADDRESS = "address"
-    EMAIL = "email"
-    PHONE = "phone"
-    CARD = "card"
-    IBAN = "iban"
-    ACCOUNT = "account"
-    NATIONAL_ID = "national_id"
-    PASSPORT = "passport"
-    LICENCE = "licence"
-    SECRET = "secret"
-    BIRTH_DATE = "birth_date"
-    AGE = "age"
-    IP_ADDRESS = "ip_address"
-    MEDICAL = "medical"
-    FINANCIAL = "financial"
-    DIGITS = "digits"
-    """A long run of digits of which nothing else is known."""
 
 
 TAGS = ("none", "name", "address", "email", "number", "birth_date", "medical", "financial")

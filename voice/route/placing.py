@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from voice.core.interfaces import Message
+from voice.privacy.redact import Redactor
 from voice.route.policy import Forecast, Route, State
-from voice.route.redact import Redactor
 from voice.route.router import Decision, Router
 
 

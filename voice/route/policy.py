@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from voice.privacy.gate import PrivacyPolicy, Verdict
 from voice.route.encoder import Heads
-from voice.route.gate import PrivacyPolicy, Verdict
 from voice.route.labels import EDGE_TASKS
 
 Route = Literal["edge", "cloud", "speculative"]

@@ -15,11 +15,11 @@ from typing import cast
 
 from voice.core.config import RouteConfig
 from voice.core.errors import ConfigError, ModelMissing
-from voice.route import gate, policy
+from voice.privacy import gate
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.gate import PrivacyPolicy, Treatment, Verdict, Watch
+from voice.route import policy
 from voice.route.encoder import Encoder, Heads
-from voice.route.findings import Finding
-from voice.route.gate import PrivacyPolicy, Treatment, Verdict, Watch
-from voice.route.labels import Kind
 from voice.route.policy import Choice, Forecast, Policy, State
 
 BUDGET_MS = 5.0

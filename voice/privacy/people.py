@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import AFTER_A_NAME, CONTACT_VERBS, NOT_A_NAME, NUMBERS_NEXT, QUESTIONS, RELATIVES, TITLES
-from voice.route.normalise import Speech
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.lexicon import AFTER_A_NAME, CONTACT_VERBS, NOT_A_NAME, NUMBERS_NEXT, QUESTIONS, RELATIVES, TITLES
+from voice.privacy.spoken_form import Speech
 
 _NAME_SUBJECT = frozenset(
     "my his her their our the your first last middle full maiden family sur user's husband's wife's son's daughter's".split()
@@ -31,13 +30,13 @@ _BELONGINGS = frozenset(
 @cache
 def given_names() -> frozenset[str]:
     """Given names of a dozen countries, lower case, without those that are common words."""
-    return frozenset((files("voice.route") / "data" / "given_names.txt").read_text(encoding="utf-8").split())
+    return frozenset((files("voice.privacy") / "data" / "given_names.txt").read_text(encoding="utf-8").split())
 
 
 @cache
 def common_words() -> frozenset[str]:
     """Words that are written in lower case in everyday questions and exams: hardly ever a name."""
-    return frozenset((files("voice.route") / "data" / "common_words.txt").read_text(encoding="utf-8").split())
+    return frozenset((files("voice.privacy") / "data" / "common_words.txt").read_text(encoding="utf-8").split())
 
 
 def find(speech: Speech) -> Iterator[Finding]:

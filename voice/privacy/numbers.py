@@ -18,10 +18,9 @@ import stdnum.luhn
 import stdnum.us.ssn
 from stdnum.exceptions import ValidationError
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import CORRECTIONS, CUES, CURRENCY, JOINTS, MIN_DIGITS, MONTHS, PUBLIC_CUES
-from voice.route.normalise import Atom, Speech
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.lexicon import CORRECTIONS, CUES, CURRENCY, JOINTS, MIN_DIGITS, MONTHS, PUBLIC_CUES
+from voice.privacy.spoken_form import Atom, Speech
 
 CLOSED_DIGITS = 7
 """A run of at least so many digits is private unless something explains it."""

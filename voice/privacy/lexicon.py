@@ -1,6 +1,6 @@
 """The words that the privacy gate's rules turn on. Plain sets; nothing here decides anything alone."""
 
-from voice.route.labels import Kind
+from voice.privacy.findings import Kind
 
 
 def _set(words: str) -> frozenset[str]:

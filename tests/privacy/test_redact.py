@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.route.gate import PrivacyPolicy, check
-from voice.route.redact import Redactor
+from voice.privacy.gate import PrivacyPolicy, check
+from voice.privacy.redact import Redactor
 
 TEXT = "tell anna that my number is 020 7946 0958"
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import DELIVERY, DWELLINGS, NOT_A_NAME, STREET_ENDS, STREETS, STREETS_FIRST
-from voice.route.normalise import UNITS, Atom, Speech
-from voice.route.people import uncommon
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.lexicon import DELIVERY, DWELLINGS, NOT_A_NAME, STREET_ENDS, STREETS, STREETS_FIRST
+from voice.privacy.people import uncommon
+from voice.privacy.spoken_form import UNITS, Atom, Speech
 
 _HOME_CUES = frozenset(
     {"live", "lives", "living", "reside", "resides", "moved", "home", "address", "ship", "deliver", "staying"}

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import EMAIL_CUES, NOT_A_NAME, PROVIDERS, SHOPPING, TLDS
-from voice.route.normalise import Speech
-from voice.route.people import given_names
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.lexicon import EMAIL_CUES, NOT_A_NAME, PROVIDERS, SHOPPING, TLDS
+from voice.privacy.people import given_names
+from voice.privacy.spoken_form import Speech
 
 NEAR = 40
 """Words around an address in which a cue counts."""

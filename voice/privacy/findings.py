@@ -1,9 +1,41 @@
-"""What the gate's rules and the tag head report, and how overlapping reports become one."""
+"""The kinds of private matter, what the rules and the tag head report of it, and how overlapping reports become one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
-from voice.route.labels import Kind
+
+class Kind(StrEnum):
+    """Kinds of private matter."""
+
+    NAME = "name"
+    ADDRESS = "address"
+    EMAIL = "email"
+    PHONE = "phone"
+    CARD = "card"
+    IBAN = "iban"
+    ACCOUNT = "account"
+    NATIONAL_ID = "national_id"
+    PASSPORT = "passport"
+    LICENCE = "licence"
+    SECRET = "secret"
+    BIRTH_DATE = "birth_date"
+    AGE = "age"
+    IP_ADDRESS = "ip_address"
+    MEDICAL = "medical"
+    FINANCIAL = "financial"
+    DIGITS = "digits"
+    """A long run of digits of which nothing else is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSpan:
+    """Neighbouring words with the same tag: characters ``start`` to ``end``, and the highest probability in them."""
+
+    tag: str
+    start: int
+    end: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)

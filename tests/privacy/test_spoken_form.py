@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.route.normalise import read
+from voice.privacy.spoken_form import read
 
 
 def values(text: str) -> list[str]:

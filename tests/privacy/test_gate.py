@@ -7,10 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice.bench import spoken
-from voice.route import gate
-from voice.route.encoder import TaggedSpan
-from voice.route.gate import PrivacyPolicy, Watch, check
-from voice.route.labels import Kind
+from voice.privacy import gate
+from voice.privacy.findings import Kind, TaggedSpan
+from voice.privacy.gate import PrivacyPolicy, Watch, check
 
 OPEN = PrivacyPolicy()
 

@@ -7,12 +7,10 @@ language, an e-mail address has an "at", a private number is not one that the ru
 
 from dataclasses import replace
 
-from voice.route import numbers, people
-from voice.route.encoder import TaggedSpan
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import CURRENCY, EMAIL_CUES, MONEY_NOUNS, MONEY_STATES, MONEY_VERBS, NOT_A_NAME, PERSON, RELATIVES
-from voice.route.normalise import Speech
+from voice.privacy import numbers, people
+from voice.privacy.findings import Finding, Kind, TaggedSpan
+from voice.privacy.lexicon import CURRENCY, EMAIL_CUES, MONEY_NOUNS, MONEY_STATES, MONEY_VERBS, NOT_A_NAME, PERSON, RELATIVES
+from voice.privacy.spoken_form import Speech
 
 THRESHOLD = 0.6
 """A finding below this is dropped."""

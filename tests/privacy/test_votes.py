@@ -2,9 +2,8 @@
 
 import pytest
 
-from voice.route.encoder import TaggedSpan
-from voice.route.gate import PrivacyPolicy, check
-from voice.route.labels import Kind
+from voice.privacy.findings import Kind, TaggedSpan
+from voice.privacy.gate import PrivacyPolicy, check
 
 OPEN = PrivacyPolicy()
 

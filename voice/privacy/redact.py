@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
+from voice.privacy.findings import Finding, Kind
 
 _PLACEHOLDER = re.compile(r"\[([A-Z]+(?:_[A-Z]+)*)[ _](\d+)\]")
 _LONGEST = 24

@@ -15,18 +15,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voice.route import emails, normalise, numbers, people, places, statements
-from voice.route.encoder import TaggedSpan
-from voice.route.findings import Finding, merged
-from voice.route.labels import Kind
-from voice.route.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
-from voice.route.normalise import Speech
-from voice.route.votes import THRESHOLD, weighed
+from voice.privacy import addresses, emails, numbers, people, spoken_form, statements
+from voice.privacy.findings import Finding, Kind, TaggedSpan, merged
+from voice.privacy.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
+from voice.privacy.spoken_form import Speech
+from voice.privacy.votes import THRESHOLD, weighed
 
 Treatment = Literal["edge", "redact", "allow"]
 """What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
 
-RULES = (numbers, people, emails, places, statements)
+RULES = (numbers, people, emails, addresses, statements)
 MAX_CHARACTERS = 6000
 """A longer text is not read: it is taken for private."""
 HELD_WORDS = 8
@@ -67,7 +65,7 @@ def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None 
     """What in ``text`` is private. Pure; about a microsecond a character at most. Any string is fine."""
     if len(text) > MAX_CHARACTERS:
         return Verdict((), "edge", 0, too_long=True)
-    speech = normalise.read(text)
+    speech = spoken_form.read(text)
     suspected = [found for rules in RULES for found in rules.find(speech)]
     findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
     treatment = strictest(policy.of(found.kind) for found in findings)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from voice.route.lexicon import JOINTS
+from voice.privacy.lexicon import JOINTS
 
 AtomKind = Literal["digits", "letter", "code", "quantity", "word", "mark"]
 

@@ -5,9 +5,8 @@ An illness, a drug or a salary is nobody's secret until a person stands beside i
 
 from collections.abc import Iterator
 
-from voice.route.findings import Finding
-from voice.route.labels import Kind
-from voice.route.lexicon import (
+from voice.privacy.findings import Finding, Kind
+from voice.privacy.lexicon import (
     BIRTH,
     CONDITION_PAIRS,
     CONDITIONS,
@@ -22,8 +21,8 @@ from voice.route.lexicon import (
     PERSON,
     QUESTIONS,
 )  # fmt: skip
-from voice.route.normalise import Atom, Speech
-from voice.route.people import given_names
+from voice.privacy.people import given_names
+from voice.privacy.spoken_form import Atom, Speech
 
 PERIODS = frozenset("year yearly month monthly week weekly annually hour annum".split())
 _CONDITION_ENDS = frozenset(second for _, second in CONDITION_PAIRS)

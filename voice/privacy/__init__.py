@@ -1,0 +1,1 @@
+"""What people say that is private, and whether it may leave the device. Pure."""
