@@ -19,7 +19,7 @@ from voice.core.config import Config, ServerConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.server.websocket import VoiceServer
-from voice.session import Conversation
+from voice.session.conversation import Conversation
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

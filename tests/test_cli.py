@@ -19,7 +19,7 @@ from voice.cli import app
 from voice.commands.settings import render
 from voice.core import config as configuration
 from voice.core.config import Config, ServerConfig
-from voice.handover import EXCUSE
+from voice.reply.handover import EXCUSE
 from voice.server.websocket import VoiceServer
 
 ROOT = Path(__file__).parents[1]

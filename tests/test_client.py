@@ -12,13 +12,13 @@ import pytest
 
 from tests.fakes.conversation import FakeConversation, House
 from voice import client as module
-from voice import events as out
 from voice.client import ReceivedAudio, VoiceClient
 from voice.core.config import ServerConfig
 from voice.core.errors import ProtocolError, ServerUnreachable
 from voice.core.interfaces import Samples
 from voice.server.messages import ReplyEndedMessage, Trace, TranscriptMessage
 from voice.server.websocket import VoiceServer
+from voice.session import events as out
 
 RATE_HZ = 16_000
 

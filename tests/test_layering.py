@@ -7,14 +7,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "voice"
 FOUNDATION = {
-    "core", "audio", "privacy", "events", "models",
+    "core", "audio", "privacy", "models",
     "__init__",
 }  # fmt: skip
 STAGES = {"vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
 LAYERS = (
     FOUNDATION,
     STAGES,
-    {"engines", "reply", "pipeline", "answer", "account", "request", "handover", "filler", "opening", "draft"},
+    {"engines", "reply", "draft"},
     {"session"},
     {"protocol", "server", "client", "mic", "verifier"},
     {"bench", "replay", "traces"},

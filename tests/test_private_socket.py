@@ -6,15 +6,15 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, Fakes
 from tests.fakes.http import Exchange, HttpServer, http_server
-from voice import events as out
 from voice.bench.leaks import leaked
 from voice.bench.route_private import by_hand, fresh
 from voice.bench.sent import found, readings
 from voice.cloud.chat import CloudChat
 from voice.core.config import CloudConfig, Config, RouteConfig
-from voice.handover import OPENERS
+from voice.reply.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 pytestmark = pytest.mark.real
 QUESTIONS = ("why did the roman empire fall", "explain how a rainbow is made", "and how is it in the south")

@@ -10,13 +10,13 @@ import numpy as np
 import psutil
 import pytest
 
-from voice import events as out
 from voice.audio.files import read_audio
 from voice.core.config import BudgetConfig, Config
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.models import locate
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 FRAME = SAMPLE_RATE_HZ // 50
 

@@ -33,7 +33,7 @@ class TurnHeard:
 
     Attributes:
         ttfa_ms: last voiced sample → first audible sample; ``None`` without a spoken reply.
-        end_reason: why it ended, see :class:`~voice.events.ReplyEnded`.
+        end_reason: why it ended, see :class:`~voice.session.events.ReplyEnded`.
         reopened: how often its reply was taken back because the user went on.
         record: the server's latency-budget record.
         pieces: the reply as it arrived, at ``rate_hz``.

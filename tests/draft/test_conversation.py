@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from voice import events as out
 from voice import models
 from voice.audio.files import read_audio
 from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig, TtsConfig, VerifierConfig
@@ -18,7 +17,8 @@ from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Token
 from voice.draft.cloud import DraftedCloud
 from voice.engines import Engines
 from voice.models import locate
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 

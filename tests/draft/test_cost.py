@@ -1,10 +1,10 @@
 """What drafting costs: rejected tokens were computed, and are paid for."""
 
-from voice.account import Account
 from voice.core.interfaces import Usage
 from voice.cost.prices import Prices
 from voice.draft.cloud import usage_of
-from voice.session.bill import used
+from voice.reply.attribution import Account
+from voice.session.costs import used
 
 TRACE = {"prompt": 50, "tokens": 20, "by_edge": 3, "drafted": 30, "rejected": 5}
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.draft.scripted import Scripted, scripted, texts
 from tests.fakes.engines import FakeChatModel, Fakes
-from voice import events as out
 from voice import models
 from voice.bench.leaks import leaked
 from voice.bench.route_private import by_hand, fresh
@@ -15,10 +14,11 @@ from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, Route
 from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import drafted_model
 from voice.draft.health import Health
-from voice.handover import OPENERS
 from voice.llm.edge import EdgeModel
+from voice.reply.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 pytestmark = pytest.mark.real
 QUESTIONS = ("why did the roman empire fall", "explain how a rainbow is made", "and how is it in the south")

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 
-from voice import events as out
 from voice.core.channel import Channel, WhenFull
 from voice.core.errors import Overloaded, VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.session import events as out
 
 REPLY_RATE_HZ = 22050
 QUIET_S = 0.2

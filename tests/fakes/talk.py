@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from tests.fakes.engines import Fakes, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
-from voice import events as out
 from voice.core.config import Config
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.core.trace import TraceLog
 from voice.cost.ledger import Ledger
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 FRAME_S = 0.02
 E_ = TypeVar("E_")

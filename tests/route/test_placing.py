@@ -8,7 +8,6 @@ import pytest
 
 from tests.fakes.engines import Fakes
 from tests.fakes.talk import Talk, talk
-from voice import events as out
 from voice.core.config import Config, RouteConfig, TraceConfig, TurnConfig
 from voice.core.errors import ConfigError
 from voice.core.trace import TraceLog
@@ -16,6 +15,7 @@ from voice.privacy.findings import Kind
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
 from voice.route.router import Router, locate, policy_of
+from voice.session import events as out
 
 pytestmark = pytest.mark.real
 HYBRID = RouteConfig(mode="hybrid")

@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes, FakeSynthesizer
 from tests.fakes.talk import Talk, talk
 from tests.scenarios.test_tiers import PRIVATE, QUESTION, longest_silence_s, router
-from voice import events as out
 from voice.core.config import BudgetConfig, Config
 from voice.core.interfaces import Filler, Message
+from voice.session import events as out
 
 LONG, SHORT = (Filler(text, np.full(size, 0.25, np.float32)) for text, size in (("Let's see.", 12_000), ("Well,", 6400)))
 FILLERS = (LONG, SHORT, Filler("So,", SHORT.samples))

@@ -11,9 +11,9 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, Fakes, FakeTurnDetector
 from tests.fakes.talk import Talk, talk
-from voice import events as out
 from voice.core.config import Config, TraceConfig
 from voice.core.trace import TraceLog
+from voice.session import events as out
 from voice.skills import Reply, skill
 from voice.skills.library import Library
 

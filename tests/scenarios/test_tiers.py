@@ -9,12 +9,12 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
-from voice import events as out
 from voice.core.config import CloudConfig, Config, CostConfig, RouteConfig, TraceConfig
 from voice.core.interfaces import Message
 from voice.cost.ledger import Ledger, report
-from voice.handover import EXCUSE, OPENERS
+from voice.reply.handover import EXCUSE, OPENERS
 from voice.route.router import Router, locate, policy_of
+from voice.session import events as out
 from voice.traces.record import parse
 
 QUESTION = "please tell me more about spain"

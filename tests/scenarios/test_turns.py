@@ -11,13 +11,13 @@ import pytest
 from tests.fakes.engines import FakeChatModel, FakeRecognizer, Fakes, FakeSynthesizer, FakeTurnDetector, silence, speech
 from tests.fakes.talk import Talk, talk
 from tests.fakes.virtual_time import LoopClock, run_virtual
-from voice import events as out
 from voice.core.config import Config, LlmConfig, TraceConfig, TurnConfig
 from voice.core.errors import Overloaded, SynthesisError
 from voice.core.interfaces import Message, Samples, SpeechChunk
 from voice.core.trace import TraceLog
-from voice.pipeline import APOLOGY
-from voice.session import Conversation
+from voice.reply.attempt import APOLOGY
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 
 def test_a_question_is_answered_within_the_budget() -> None:

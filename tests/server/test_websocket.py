@@ -18,10 +18,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.fakes.conversation import FakeConversation, House
-from voice import events
 from voice.core.config import ServerConfig
 from voice.core.errors import AsrError, ChatBusy, ConfigError
 from voice.server.websocket import VoiceServer
+from voice.session import events
 
 FRAME = np.zeros(320, "<i2").tobytes()
 

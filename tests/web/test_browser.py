@@ -12,16 +12,16 @@ import soundfile
 
 from tests.fakes.conversation import FakeConversation, House
 from tests.web.browser import TAP_WORKLET, heard, page_at, violations
-from voice import events as out
 from voice.audio.files import read_audio
 from voice.core.config import Config, ServerConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.engines import Engines
-from voice.handover import EXCUSE
 from voice.models import locate
+from voice.reply.handover import EXCUSE
 from voice.server import pages
 from voice.server.websocket import VoiceServer
-from voice.session import Conversation
+from voice.session import events as out
+from voice.session.conversation import Conversation
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -27,8 +27,8 @@ from voice.client import ReceivedAudio, VoiceClient
 from voice.cloud.standin import StandIn, running
 from voice.core.config import Config
 from voice.core.interfaces import SAMPLE_RATE_HZ
-from voice.handover import OPENERS
 from voice.models import locate
+from voice.reply.handover import OPENERS
 from voice.server import messages as m
 
 if TYPE_CHECKING:

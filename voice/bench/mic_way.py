@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voice import events as out
 from voice.audio.voiced import voiced_spans
 from voice.bench.pulse import LOUDSPEAKER, MICROPHONE, PulseServer
 from voice.bench.recordings import Recording
@@ -29,6 +28,7 @@ from voice.mic.gate import Gate, Mode
 from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.server.websocket import VoiceServer
+from voice.session import events as out
 
 MODES: tuple[Mode, ...] = ("open", "push")
 FRAME_S = 0.02

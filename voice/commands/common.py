@@ -92,7 +92,7 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
     from voice.core.trace import TraceLog
     from voice.engines import Engines  # imports every model's library
     from voice.server.websocket import VoiceServer
-    from voice.session import Conversation
+    from voice.session.conversation import Conversation
 
     async with AsyncExitStack() as after, VoiceServer(config.server) as server:
         engines = await asyncio.to_thread(Engines.load, config, progress=progress)

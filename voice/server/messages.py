@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from voice.events import ReplyEnd
+from voice.session.events import ReplyEnd
 
 PROTOCOL_VERSION: Final = 1
 

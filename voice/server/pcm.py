@@ -11,12 +11,12 @@ from typing import assert_never
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from voice import events
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.resample import StreamResampler
 from voice.core.errors import ProtocolError, VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.server import messages as m
+from voice.session import events
 
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008

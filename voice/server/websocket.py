@@ -28,11 +28,11 @@ from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import ServerConfig
 from voice.core.errors import ConfigError, ProtocolError, VoiceError
 from voice.core.interfaces import Samples
-from voice.events import Event
 from voice.server import messages as m
 from voice.server import pages, pcm
 from voice.server.access import SUBPROTOCOL, check_client, check_host, check_listening, query_of
 from voice.server.plain import PlainSpokenConnection
+from voice.session.events import Event
 
 SOCKET_PATH = "/ws"
 PATHS = ("/", SOCKET_PATH)

@@ -1,5 +1,1 @@
-"""One conversation: its ear, its turns, its mouth, its history."""
-
-from voice.session.conversation import Conversation
-
-__all__ = ["Conversation"]
+"""One conversation: what it hears, whose turn it is, what it says, what it remembers."""

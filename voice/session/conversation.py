@@ -11,8 +11,6 @@ import contextlib
 import secrets
 from typing import assert_never
 
-from voice import events as out
-from voice.answer import Stages
 from voice.core.budget import pace_ms
 from voice.core.channel import Channel, WhenFull
 from voice.core.clock import Clock, MonotonicClock
@@ -22,17 +20,19 @@ from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Samples
 from voice.core.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.cost.ledger import Ledger
 from voice.engines import Engines
+from voice.reply.answer import Stages
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
-from voice.session.book import Book
-from voice.session.ear import Ear
+from voice.session import events as out
+from voice.session.barge_in import Overlaps
+from voice.session.context import Shared, Tasks
 from voice.session.effects import Effects
-from voice.session.looks import Looks
-from voice.session.overlap import Overlaps
-from voice.session.preparation import Preparation
-from voice.session.settling import Settling
-from voice.session.shared import Shared, Tasks
-from voice.session.speaking import Speaking
+from voice.session.endpointing import Settling
+from voice.session.listener import Ear
+from voice.session.preemptive import Preparation
+from voice.session.records import Book
+from voice.session.speaker import Speaking
+from voice.session.transcription import Looks
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
 from voice.turn.table import Action, Input, State, step

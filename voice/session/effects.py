@@ -3,8 +3,8 @@
 import asyncio
 import logging
 
-from voice import events as out
-from voice.session.shared import Shared
+from voice.session import events as out
+from voice.session.context import Shared
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
 from voice.skills.skill import Effect

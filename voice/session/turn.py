@@ -4,15 +4,15 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from voice.account import Tier
 from voice.core.budget import Stage
 from voice.core.trace import TurnTrace
-from voice.events import ReplyEnd
-from voice.pipeline import Attempt
-from voice.session.looks import Looks
-from voice.session.mouth import Mouth
-from voice.session.pause import Pause
-from voice.session.preparation import Preparation
+from voice.reply.attempt import Attempt
+from voice.reply.attribution import Tier
+from voice.session.endpoint_timer import Pause
+from voice.session.events import ReplyEnd
+from voice.session.playout import Mouth
+from voice.session.preemptive import Preparation
+from voice.session.transcription import Looks
 from voice.skills.desk import Alert
 
 

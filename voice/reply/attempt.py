@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from voice.account import Account
-from voice.answer import Answer, Stages
 from voice.core.budget import Deadline, Stage
 from voice.core.channel import Channel, WhenFull
 from voice.core.errors import ChatError, VoiceError
 from voice.core.interfaces import CloudModel, Filler, Message, SpeechChunk, Token
 from voice.core.trace import Mark
 from voice.cost.prices import estimated_tokens
-from voice.filler import wait_ms
-from voice.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
-from voice.request import CloudPass
+from voice.reply.answer import Answer, Stages
+from voice.reply.attribution import Account
+from voice.reply.cloud_request import CloudPass
+from voice.reply.filler import wait_ms
+from voice.reply.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
 from voice.skills.desk import PAUSE_S, Alert

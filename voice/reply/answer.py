@@ -1,6 +1,6 @@
 """The words of one reply, clause by clause, from the edge and, where the turn was placed there, from the cloud.
 
-Strategy: the edge begins every answer (:mod:`voice.opening` knows the exceptions). When the turn may go to the cloud, the cloud
+Strategy: the edge begins every answer (:mod:`.race` knows the exceptions). When the turn may go to the cloud, the cloud
 is asked as soon as the user's words are certain and the opening is known, and goes on from the opening's last word while that
 is spoken. If its next clause would come too late, or it breaks off, the edge goes on from the last clause: the audio never runs
 out, and the seam is at a clause. A cloud that was merely slow is asked once more, behind the clause that bridged the wait.
@@ -12,14 +12,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voice.account import Account
 from voice.core.budget import Deadline, Forecasts, Stage, words_that_fit
 from voice.core.clock import Clock
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Chat, CloudModel, Message, Synthesizer, Token
-from voice.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
-from voice.opening import Race
-from voice.request import CloudPass, Request
+from voice.reply.attribution import Account
+from voice.reply.cloud_request import CloudPass, Request
+from voice.reply.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
+from voice.reply.race import Race
 from voice.route.confidence import Calibration
 from voice.route.placing import Placing
 from voice.skills.library import Found

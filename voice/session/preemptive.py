@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from voice.answer import Stages
 from voice.core.budget import Deadline
 from voice.core.errors import VoiceError
-from voice.pipeline import Attempt, Request
+from voice.reply.answer import Stages
+from voice.reply.attempt import Attempt, Request
 from voice.session.history import History
 from voice.skills.desk import Alert
 from voice.turn.completeness import completeness

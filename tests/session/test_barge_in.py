@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.session.overlap import LET_GO_LOOK_EVERY_MS, LOOK_EVERY_MS, Overlap
+from voice.session.barge_in import LET_GO_LOOK_EVERY_MS, LOOK_EVERY_MS, Overlap
 from voice.turn.interruption import SECOND_HEARING_MS, WINDOW_MS, Verdict
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import msgspec
 
-from voice.account import Account
 from voice.core.config import CostConfig
 from voice.core.interfaces import Message, Usage
 from voice.cost.ledger import Entry
 from voice.cost.prices import Prices, estimated_tokens
+from voice.reply.attribution import Account
 from voice.session.turn import Turn
 
 

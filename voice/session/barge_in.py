@@ -14,7 +14,7 @@ from voice.core.config import Config
 from voice.core.errors import VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
 from voice.core.worker import Priority
-from voice.session.ear import Ear
+from voice.session.listener import Ear
 from voice.turn.interruption import SECOND_HEARING_MS, WINDOW_MS, Onset, Sound, Verdict, Words, credence, judge, repeats
 from voice.turn.table import Input
 

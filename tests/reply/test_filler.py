@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from voice.core.budget import Forecasts, Stage
 from voice.core.interfaces import Filler
 from voice.core.trace import Mark
-from voice.filler import choose, wait_ms
+from voice.reply.filler import choose, wait_ms
 
 RATE_HZ = 1000
 

@@ -6,12 +6,12 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, Fakes, FakeSynthesizer
 from tests.fakes.virtual_time import LoopClock, run_virtual
-from voice.answer import Stages
 from voice.core.budget import Deadline, Forecasts
 from voice.core.errors import AsrError
-from voice.pipeline import APOLOGY, Attempt, ClauseBegun
+from voice.reply.answer import Stages
+from voice.reply.attempt import APOLOGY, Attempt, ClauseBegun
 from voice.session.history import History
-from voice.session.preparation import Preparation
+from voice.session.preemptive import Preparation
 
 
 class Desk:

@@ -21,7 +21,7 @@ from voice.core.errors import VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
 from voice.core.worker import Priority
 from voice.engines import Engines
-from voice.session.ear import Ear
+from voice.session.listener import Ear
 
 LEAST_S = 0.6
 """Of audio, pre-roll included: recognition makes nothing of less."""

@@ -9,7 +9,7 @@ from tests.fakes.engines import FakeDetector, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.core.config import VadConfig
 from voice.core.interfaces import WINDOW_SAMPLES, Samples
-from voice.session.ear import HUSH_SAMPLES, Ear
+from voice.session.listener import HUSH_SAMPLES, Ear
 from voice.vad.detect import SilenceBegan, SpeechEvent, SpeechStarted
 
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.core.budget import Forecasts
-from voice.handover import OPENERS, OPENING_MS, cloud_first_audio_ms, opening, reserve_ms, wait_until_s
+from voice.reply.handover import OPENERS, OPENING_MS, cloud_first_audio_ms, opening, reserve_ms, wait_until_s
 
 
 def test_the_edge_s_opening_covers_a_cloud_that_is_not_too_slow() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from voice.core.channel import Channel
 from voice.core.clock import Clock
 from voice.core.interfaces import Samples
-from voice.pipeline import ClauseBegun, ReplyPart
+from voice.reply.attempt import ClauseBegun, ReplyPart
 from voice.session.playback import Playback
 
 BUFFERED_S = 4.0

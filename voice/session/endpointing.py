@@ -7,15 +7,15 @@ as its deadline draws near, a filler opens the gate: the user is answered in tim
 
 import asyncio
 
-from voice import events as out
 from voice.core.budget import Deadline
 from voice.core.errors import AsrError
 from voice.core.trace import Mark
-from voice.filler import LEAD_MS, choose
-from voice.pipeline import Attempt
-from voice.session.looks import Look
-from voice.session.pause import Pause
-from voice.session.shared import Shared
+from voice.reply.attempt import Attempt
+from voice.reply.filler import LEAD_MS, choose
+from voice.session import events as out
+from voice.session.context import Shared
+from voice.session.endpoint_timer import Pause
+from voice.session.transcription import Look
 from voice.session.turn import Turn
 from voice.turn.table import Input
 

@@ -8,9 +8,9 @@ from voice.core.config import Config
 from voice.core.trace import Mark, TraceLog, with_texts
 from voice.cost.ledger import Entry, Ledger
 from voice.cost.prices import Prices
-from voice.events import ReplyEnd
 from voice.route.placing import Placing
-from voice.session.bill import bill, labelled, labels, spent
+from voice.session.costs import bill, labelled, labels, spent
+from voice.session.events import ReplyEnd
 from voice.session.history import History
 from voice.session.turn import Turn
 

@@ -5,7 +5,7 @@ import pytest
 from tests.fakes.virtual_time import run_virtual
 from voice.core.config import TurnConfig
 from voice.core.interfaces import Transcript
-from voice.session.pause import NOTHING_SAID_MS, Pause
+from voice.session.endpoint_timer import NOTHING_SAID_MS, Pause
 
 SURE = Transcript("Turn off the lights.", trails_off=0.003, breaks_off=0.001)
 UNSURE = Transcript("Turn off the", trails_off=0.2, breaks_off=0.002)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from voice import events as out
 from voice.core.clock import Clock
 from voice.core.config import Config
 from voice.engines import Engines
-from voice.session.ear import Ear
+from voice.session import events as out
+from voice.session.listener import Ear
 from voice.session.turn import Turn
 from voice.turn.table import Input
 

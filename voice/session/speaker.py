@@ -2,14 +2,14 @@
 
 import asyncio
 
-from voice import events as out
 from voice.core.interfaces import Samples
 from voice.core.trace import Mark
-from voice.handover import EXCUSE
+from voice.reply.handover import EXCUSE
+from voice.session import events as out
+from voice.session.context import Shared
 from voice.session.effects import Effects
-from voice.session.mouth import Mouth
 from voice.session.playback import Playback
-from voice.session.shared import Shared
+from voice.session.playout import Mouth
 from voice.session.turn import Turn
 from voice.skills.desk import Desk
 from voice.turn.table import Input
