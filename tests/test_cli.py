@@ -150,7 +150,7 @@ def test_ask_for_people(url: str, recording: Path) -> None:
 
 
 def test_ask_with_silence_says_so(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("voice.replay._DEAF_S", 0.2)
+    monkeypatch.setattr("voice.client.replay._DEAF_S", 0.2)
     write_wav(tmp_path / "silence.wav", np.zeros(1600, dtype=np.float32), 16000)
     result = RUN.invoke(app, ["ask", str(tmp_path / "silence.wav"), "--url", url, "--json"])
     assert result.exit_code == 0

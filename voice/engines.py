@@ -15,7 +15,7 @@ from voice.core.budget import Forecasts
 from voice.core.config import Config
 from voice.core.interfaces import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 from voice.route.router import Router
-from voice.skills.library import Library
+from voice.skills.registry import Library
 from voice.tts.speakable import speakable
 
 if TYPE_CHECKING:

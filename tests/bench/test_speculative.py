@@ -14,7 +14,7 @@ from voice.bench.speculative_grid import _extremes, mean_speedups, plot
 from voice.bench.speculative_parts import _drafted, _first_choice, _fit, _wrong
 from voice.bench.speculative_prompts import prompts
 from voice.draft.acceptance import GREEDY, Proposal
-from voice.draft.terms import Account
+from voice.draft.reply_options import Account
 from voice.draft.verifier import Block
 
 RECORD = Recorded("x", (1, 2, 3), tuple(range(10, 30)))

@@ -12,7 +12,7 @@ from voice.bench.speculative_engine import TIE_NATS, apart, figures, losslessnes
 from voice.core.config import Config, DraftConfig, VerifierConfig
 from voice.core.errors import VerifierError
 from voice.draft import chi2
-from voice.draft.terms import Account, Approved
+from voice.draft.reply_options import Account, Approved
 from voice.draft.verifier import Chosen
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target

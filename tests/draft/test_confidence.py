@@ -13,7 +13,7 @@ from voice.draft.acceptance import Proposal, Sampling
 from voice.draft.confidence import BINS, STAND_SHARE, Calibration, pays
 from voice.draft.edge import propose
 from voice.draft.loop import Reply
-from voice.draft.terms import Account, Terms
+from voice.draft.reply_options import Account, Terms
 
 PROMPT = (5, 6, 7)
 

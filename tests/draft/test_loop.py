@@ -16,7 +16,7 @@ from voice.core.errors import VerifierError
 from voice.draft.acceptance import Sampling
 from voice.draft.loop import Reply
 from voice.draft.plan import Conditions, Controller, best_plan, drafted_token_ms, offered_token_ms
-from voice.draft.terms import Account, Terms
+from voice.draft.reply_options import Account, Terms
 from voice.draft.verifier import Block, Chosen, Verdict
 from voice.llm.sequence import MAX_OFFERED
 

@@ -26,7 +26,7 @@ from voice.core.interfaces import (
 from voice.core.worker import Priority
 from voice.engines import Engines
 from voice.route.router import Router
-from voice.skills.library import Library
+from voice.skills.registry import Library
 
 VOCABULARY = tuple(
     """

@@ -13,9 +13,9 @@ from tests.fakes.portaudio import OVERFLOW, FakePortAudio
 from voice.core.config import ServerConfig
 from voice.core.errors import ConfigError, DeviceError
 from voice.mic import daemon as module
+from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate
-from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.server.websocket import VoiceServer
 

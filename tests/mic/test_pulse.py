@@ -22,10 +22,10 @@ from voice.commands.common import hosted
 from voice.core.config import Config, CostConfig, ServerConfig, TraceConfig
 from voice.core.errors import DeviceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.devices import devices, portaudio
 from voice.mic.gate import Gate, Mode
-from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.models import locate
 

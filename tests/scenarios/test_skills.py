@@ -15,7 +15,7 @@ from voice.core.config import Config, TraceConfig
 from voice.core.trace import TraceLog
 from voice.session import events as out
 from voice.skills import Reply, skill
-from voice.skills.library import Library
+from voice.skills.registry import Library
 
 Script = Callable[[Talk], Coroutine[Any, Any, None]]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from voice.skills import Context
-from voice.skills.library import Found, Library
+from voice.skills.registry import Found, Library
 from voice.skills.timers import Timer, Timers
 from voice.skills.volume import Volume
 

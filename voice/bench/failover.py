@@ -24,12 +24,12 @@ from voice.bench.report import summary
 from voice.bench.route_private import by_hand, fresh
 from voice.bench.sent import readings
 from voice.client import ReceivedAudio, VoiceClient
-from voice.cloud.standin import StandIn, running
+from voice.cloud.dev_server import StandIn, running
 from voice.core.config import Config
 from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.models import locate
+from voice.protocol import messages as m
 from voice.reply.handover import OPENERS
-from voice.server import messages as m
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -26,7 +26,7 @@ from voice.core.errors import DeviceError
 from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate
-from voice.server import messages as m
+from voice.protocol import messages as m
 
 ECHO_DB = -10.0
 REPLY_WITHIN_S = 15.0

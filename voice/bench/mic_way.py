@@ -23,9 +23,9 @@ from voice.core.channel import Channel, WhenFull
 from voice.core.config import ServerConfig
 from voice.core.errors import DeviceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
+from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate, Mode
-from voice.mic.link import Address
 from voice.mic.sound import Choice
 from voice.server.websocket import VoiceServer
 from voice.session import events as out

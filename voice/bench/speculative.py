@@ -27,7 +27,7 @@ from voice.draft.confidence import Calibration
 from voice.draft.edge import EdgeDrafter
 from voice.draft.loop import Reply
 from voice.draft.remote import RemoteVerifier
-from voice.draft.terms import Account
+from voice.draft.reply_options import Account
 from voice.draft.verifier import Verifier
 from voice.llm.edge import EdgeModel
 from voice.verifier.server import VerifierServer

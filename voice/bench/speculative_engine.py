@@ -29,7 +29,7 @@ from voice.draft.connect import connector
 from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Account, Approved, Terms
+from voice.draft.reply_options import Account, Approved, Terms
 from voice.draft.verifier import Block, Chosen, Verifier
 from voice.draft.vocabulary import compare
 from voice.llm.edge import EdgeChat, EdgeModel

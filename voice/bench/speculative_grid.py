@@ -20,7 +20,7 @@ from voice.draft.confidence import Calibration
 from voice.draft.edge import EdgeDrafter
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Account, Terms
+from voice.draft.reply_options import Account, Terms
 from voice.draft.verifier import Verifier
 from voice.llm.edge import EdgeChat, EdgeModel
 

@@ -22,7 +22,7 @@ from voice.draft.confidence import Calibration
 from voice.draft.edge import EdgeDrafter
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Terms
+from voice.draft.reply_options import Terms
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.sequence import Choice
 from voice.llm.stream import Result

@@ -14,8 +14,8 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from voice.cloud.breaker import Breaker
+from voice.cloud.connection import KEPT_S, Link
 from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
-from voice.cloud.link import KEPT_S, Link
 from voice.core.budget import Quantiles
 from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import CloudConfig

@@ -11,8 +11,8 @@ from voice.commands.common import console, print_json, reachable, run, settings
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from voice.client.replay import TurnHeard
     from voice.core.interfaces import Samples
-    from voice.replay import TurnHeard
 
 
 def ask(
@@ -78,7 +78,7 @@ async def play(
 ) -> "list[TurnHeard]":
     """Play a recording to a server."""
     from voice.client import VoiceClient
-    from voice.replay import replay
+    from voice.client.replay import replay
 
     async with VoiceClient(url, rate_hz=rate_hz, token=token, trace=True, user=user, feature=feature) as client:
         return await replay(client, recording)
@@ -92,7 +92,7 @@ def load(path: Path, rate_hz: int) -> "Samples":
         ProtocolError: the rate is not offered.
     """
     from voice.audio.files import read_audio
-    from voice.server.pcm import parse_rate
+    from voice.protocol.codec import parse_rate
 
     parse_rate(str(rate_hz))
     return read_audio(path, rate_hz=rate_hz)

@@ -11,7 +11,7 @@ from voice.core.config import Config
 
 if TYPE_CHECKING:
     from voice.client import VoiceClient
-    from voice.replay import TurnHeard
+    from voice.client.replay import TurnHeard
 
 _RATE_HZ = 24_000
 
@@ -65,7 +65,7 @@ async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_
     """Send one typed turn and print its reply clause by clause as it is spoken."""
     from voice.audio.files import write_wav
     from voice.core.errors import ProtocolError
-    from voice.server.messages import MAX_TEXT_CHARS
+    from voice.protocol.messages import MAX_TEXT_CHARS
 
     if len(line) > MAX_TEXT_CHARS:
         raise ProtocolError(f"a typed turn has at most {MAX_TEXT_CHARS} characters, this one has {len(line)}; split it")
@@ -94,8 +94,8 @@ async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_
 
 async def _follow(client: "VoiceClient", line: str, *, show: bool) -> "TurnHeard":
     """The turn that answers the line; its record comes last."""
-    from voice.replay import Listener
-    from voice.server import messages as m
+    from voice.client.replay import Listener
+    from voice.protocol import messages as m
 
     listener, turn = Listener(client.rate_hz), 0
     async for message in client.ask(line):

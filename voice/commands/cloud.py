@@ -27,7 +27,7 @@ def cloud(
 
     With it the cloud tier can be tried without an account: point the assistant at it with the settings that are printed.
     """
-    from voice.cloud.standin import StandIn, last_line, running
+    from voice.cloud.dev_server import StandIn, last_line, running
     from voice.core.errors import CloudError
     from voice.models import locate
 

@@ -110,9 +110,9 @@ def _latency(text: str) -> str | float:
 
 
 async def _mic(config: Config, url: str | None, choice: "Choice", mode: str, wake_word: str, *, service: bool) -> None:
+    from voice.mic.connection import Address
     from voice.mic.daemon import Daemon
     from voice.mic.devices import choose, devices, portaudio
-    from voice.mic.link import Address
     from voice.mic.service import notify
 
     people = console()

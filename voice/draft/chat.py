@@ -21,9 +21,9 @@ from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.health import Health
 from voice.draft.loop import Reply
 from voice.draft.plan import Controller
-from voice.draft.terms import Account, Drafter, Terms
+from voice.draft.reply_options import Account, Drafter, Terms
+from voice.draft.target_tokenizers import Tongues, own_tongue
 from voice.draft.text import TextDrafter, Tongue
-from voice.draft.tongues import Tongues, own_tongue
 from voice.draft.verifier import Block, Identity, Verifier
 from voice.draft.vocabulary import compare
 from voice.llm.edge import EdgeChat, EdgeModel

@@ -10,7 +10,7 @@ from voice.core.config import Config
 from voice.core.errors import VoiceError
 from voice.draft.connect import connector, plain
 from voice.draft.edge import fingerprints
-from voice.draft.tongues import Tongues
+from voice.draft.target_tokenizers import Tongues
 from voice.draft.verifier import Identity, Verifier
 from voice.draft.vocabulary import compare
 from voice.llm.prompts import Prompts

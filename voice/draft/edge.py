@@ -46,7 +46,7 @@ def fingerprints(vocabulary: Vocabulary, prompts: Prompts) -> tuple[str, str]:
 
 
 class EdgeDrafter:
-    """:class:`~voice.draft.terms.Drafter` on one conversation of the edge model, with that conversation's cache.
+    """:class:`~voice.draft.reply_options.Drafter` on one conversation of the edge model, with that conversation's cache.
 
     Args:
         chat: the conversation.
@@ -67,7 +67,7 @@ class EdgeDrafter:
         """Draft tokens computed, over all replies."""
 
     def begin(self, tokens: Sequence[int]) -> None:
-        """See :class:`~voice.draft.terms.Drafter`."""
+        """See :class:`~voice.draft.reply_options.Drafter`."""
         self.stop()
         room = self._context_tokens - 1 - len(tokens)
         if room < 1:
@@ -79,15 +79,15 @@ class EdgeDrafter:
 
     @property
     def token_ms(self) -> float:
-        """See :class:`~voice.draft.terms.Drafter`: the median of the last tokens that were written without a pause."""
+        """See :class:`~voice.draft.reply_options.Drafter`: the median of the last tokens that were written without a pause."""
         return statistics.median(list(self._times_ms)) if self._times_ms else 0.0
 
     async def next(self) -> Proposal | None:
-        """See :class:`~voice.draft.terms.Drafter`."""
+        """See :class:`~voice.draft.reply_options.Drafter`."""
         return await self._stream.get() if self._stream is not None else None
 
     def stop(self) -> None:
-        """See :class:`~voice.draft.terms.Drafter`."""
+        """See :class:`~voice.draft.reply_options.Drafter`."""
         job, self._job, self._stream = self._job, None, None
         if job is not None:
             self.written += job.stats.generated

@@ -21,10 +21,10 @@ from typing import Any, Literal
 
 from voice.core.errors import ChatError, VerifierError
 from voice.draft.acceptance import Proposal
-from voice.draft.ahead import Ahead
+from voice.draft.draft_buffer import Ahead
 from voice.draft.plan import Controller, Plan
+from voice.draft.reply_options import Account, Approved, Drafter, Terms
 from voice.draft.tasks import forget, next_of, retire, stop
-from voice.draft.terms import Account, Approved, Drafter, Terms
 from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
 
 RECONSIDER_AFTER = 24

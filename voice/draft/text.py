@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voice.draft.acceptance import Proposal
-from voice.draft.terms import Drafter
+from voice.draft.reply_options import Drafter
 from voice.llm.prompts import Prompts
 from voice.llm.vocabulary import Vocabulary
 
@@ -60,7 +60,7 @@ def complete(text: str) -> int:
 
 
 class TextDrafter:
-    """:class:`~voice.draft.terms.Drafter` in the verifier's tokens, on a greedy one in the edge model's.
+    """:class:`~voice.draft.reply_options.Drafter` in the verifier's tokens, on a greedy one in the edge model's.
 
     Args:
         edge: drafts.
@@ -90,7 +90,7 @@ class TextDrafter:
         self._said_from = target_tokens
 
     def begin(self, tokens: Sequence[int]) -> None:
-        """See :class:`~voice.draft.terms.Drafter`. What is approved is read again in the edge model's own tokens."""
+        """See :class:`~voice.draft.reply_options.Drafter`. What is approved is read again in the edge model's own tokens."""
         self._rest, self._over = b"", False
         self._ready.clear()
         said = self.target.text(tokens[self._said_from :]).decode("utf-8", "ignore")
@@ -98,7 +98,7 @@ class TextDrafter:
         self._edge.begin([*self._prompt, *spelled])
 
     async def next(self) -> Proposal | None:
-        """See :class:`~voice.draft.terms.Drafter`."""
+        """See :class:`~voice.draft.reply_options.Drafter`."""
         while not self._ready and not self._over:
             proposal = await self._edge.next()
             if proposal is None or proposal.token in self._own.ends:
@@ -114,11 +114,11 @@ class TextDrafter:
 
     @property
     def token_ms(self) -> float:
-        """See :class:`~voice.draft.terms.Drafter`: of one of the verifier's tokens."""
+        """See :class:`~voice.draft.reply_options.Drafter`: of one of the verifier's tokens."""
         return self._edge.token_ms * (self._read / self._spelled if self._spelled else 1.0)
 
     def stop(self) -> None:
-        """See :class:`~voice.draft.terms.Drafter`."""
+        """See :class:`~voice.draft.reply_options.Drafter`."""
         self._edge.stop()
 
     @property

@@ -8,10 +8,10 @@ from contextlib import suppress
 import numpy as np
 
 from voice.core.errors import DeviceError
+from voice.mic.connection import Address, Link
 from voice.mic.devices import portaudio, quiet, rescan
 from voice.mic.gate import Gate
 from voice.mic.hotplug import watch
-from voice.mic.link import Address, Link
 from voice.mic.player import Player
 from voice.mic.sound import Choice, Sound
 from voice.mic.status import Status

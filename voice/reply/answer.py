@@ -22,7 +22,7 @@ from voice.reply.handover import EXCUSE, cloud_may_open, excuse_after_ms, openin
 from voice.reply.race import Race
 from voice.route.confidence import Calibration
 from voice.route.placing import Placing
-from voice.skills.library import Found
+from voice.skills.registry import Found
 from voice.tts.clauses import ClauseSplitter
 
 Source = Literal["edge", "cloud", "excuse"]

@@ -28,7 +28,7 @@ from voice.reply.filler import wait_ms
 from voice.reply.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.route.policy import Forecast
-from voice.skills.desk import PAUSE_S, Alert
+from voice.skills.session import PAUSE_S, Alert
 from voice.skills.skill import Effect
 from voice.skills.tone import ring
 from voice.tts.speakable import Speakable

@@ -2,7 +2,7 @@
 
 Strategy: three tasks share a connection. The conversation runs; the reader feeds it; the writer sends its events. Whichever
 ends first ends the other two: the reader because the client left, the writer because the client takes nothing, the
-conversation because it failed. What the bytes mean is decided in :mod:`voice.server.pcm`, who may connect in
+conversation because it failed. What the bytes mean is decided in :mod:`voice.protocol.codec`, who may connect in
 :mod:`voice.server.access`, what plain HTTP gets in :mod:`voice.server.pages`.
 """
 
@@ -28,8 +28,9 @@ from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import ServerConfig
 from voice.core.errors import ConfigError, ProtocolError, VoiceError
 from voice.core.interfaces import Samples
-from voice.server import messages as m
-from voice.server import pages, pcm
+from voice.protocol import codec
+from voice.protocol import messages as m
+from voice.server import pages
 from voice.server.access import SUBPROTOCOL, check_client, check_host, check_listening, query_of
 from voice.server.plain import PlainSpokenConnection
 from voice.session.events import Event
@@ -153,7 +154,7 @@ class VoiceServer:
     ) -> None:
         """Say goodbye to every client and wait for their conversations to end, for a few seconds at most."""
         if self._server is not None:
-            self._server.close(code=pcm.GOING_AWAY, reason="the server is shutting down")
+            self._server.close(code=codec.GOING_AWAY, reason="the server is shutting down")
             try:
                 async with asyncio.timeout(_CLOSE_WITHIN_S + _END_WITHIN_S + 1):
                     await self._server.wait_closed()
@@ -187,7 +188,7 @@ class VoiceServer:
         if refusal := check_client(self._config, request.headers, query):
             return pages.text(HTTPStatus(refusal.status), refusal.why)
         try:
-            pcm.parse_rate(query.get("rate"))
+            codec.parse_rate(query.get("rate"))
         except ProtocolError as error:
             return pages.text(HTTPStatus.BAD_REQUEST, str(error))
         if self._open is None:
@@ -220,7 +221,7 @@ class VoiceServer:
 
     async def _handle(self, connection: ServerConnection) -> None:
         if self._open is None or self._sessions >= self._config.max_sessions:  # taken since the handshake began
-            await connection.close(pcm.TRY_AGAIN_LATER, self._full())
+            await connection.close(codec.TRY_AGAIN_LATER, self._full())
             return
         self._sessions += 1
         try:
@@ -229,7 +230,7 @@ class VoiceServer:
             await _refuse(connection, error)
         except Exception:
             _log.exception("a conversation failed in a way that nobody foresaw")
-            await connection.close(pcm.INTERNAL_ERROR, "internal error; the server's log has the details")
+            await connection.close(codec.INTERNAL_ERROR, "internal error; the server's log has the details")
         finally:
             self._sessions -= 1
 
@@ -237,7 +238,7 @@ class VoiceServer:
         raw: socket.socket = connection.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         query = query_of(connection.request.path) if connection.request else {}
-        rate_hz = pcm.parse_rate(query.get("rate"))
+        rate_hz = codec.parse_rate(query.get("rate"))
         session = _Session(connection, open_conversation(), rate_hz, self._config, self._clock)
         _log.info("a conversation began with %s", connection.remote_address)
         try:
@@ -254,7 +255,7 @@ class _Session:
     ) -> None:
         self._connection = connection
         self._conversation = conversation
-        self._codec = pcm.PcmCodec(rate_hz=rate_hz, max_control_per_s=config.max_control_per_s)
+        self._codec = codec.PcmCodec(rate_hz=rate_hz, max_control_per_s=config.max_control_per_s)
         self._config = config
         self._clock = clock
 
@@ -289,9 +290,9 @@ class _Session:
             except ProtocolError as error:
                 if error.close_code is not None:
                     raise
-                await self._send(pcm.error_json(error))
+                await self._send(codec.error_json(error))
             except VoiceError as error:  # too many typed turns wait
-                await self._send(pcm.error_json(error))
+                await self._send(codec.error_json(error))
             else:
                 if done:
                     return
@@ -299,16 +300,16 @@ class _Session:
             if taken % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # a client that floods must not keep the others waiting
 
-    async def _take(self, action: pcm.Action | None) -> bool:
+    async def _take(self, action: codec.Action | None) -> bool:
         """Do what the client asks for; whether it said goodbye."""
         match action:
-            case pcm.Audio(samples=samples):
+            case codec.Audio(samples=samples):
                 self._conversation.push_audio(samples)
             case m.Text(text=text):
                 self._conversation.push_text(text)
             case m.Played(turn=turn, ms=ms):
                 self._conversation.played(turn, ms)
-            case pcm.Greeted(json=ready, user=user, feature=feature):
+            case codec.Greeted(json=ready, user=user, feature=feature):
                 self._conversation.label(user=user, feature=feature)
                 await self._send(ready)
             case m.Bye():
@@ -330,7 +331,7 @@ class _Session:
             raise ProtocolError(
                 f"the client has taken nothing for {self._config.slow_client_s:g} s",
                 code="slow_client",
-                close_code=pcm.POLICY_VIOLATION,
+                close_code=codec.POLICY_VIOLATION,
             ) from error
 
 
@@ -338,11 +339,11 @@ async def _refuse(connection: ServerConnection, error: VoiceError) -> None:
     """Tell a client why its conversation ends, as far as it listens, and close."""
     code = error.close_code if isinstance(error, ProtocolError) else None
     if code is None:
-        code = pcm.TRY_AGAIN_LATER if error.retryable else pcm.INTERNAL_ERROR
+        code = codec.TRY_AGAIN_LATER if error.retryable else codec.INTERNAL_ERROR
     _log.info("a conversation with %s is ended: %s", connection.remote_address, error)
     try:
         async with asyncio.timeout(_CLOSE_WITHIN_S):
-            await connection.send(pcm.error_json(error))
+            await connection.send(codec.error_json(error))
     except (TimeoutError, ConnectionClosed):
         _log.debug("the client did not take the reason")
     await connection.close(code, _reason(str(error)))

@@ -34,7 +34,7 @@ from voice.session.records import Book
 from voice.session.speaker import Speaking
 from voice.session.transcription import Looks
 from voice.session.turn import Turn
-from voice.skills.desk import Desk
+from voice.skills.session import Desk
 from voice.turn.table import Action, Input, State, step
 from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
 

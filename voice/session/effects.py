@@ -6,7 +6,7 @@ import logging
 from voice.session import events as out
 from voice.session.context import Shared
 from voice.session.turn import Turn
-from voice.skills.desk import Desk
+from voice.skills.session import Desk
 from voice.skills.skill import Effect
 
 LATE_SPEECH_MS = 250.0

@@ -15,7 +15,7 @@ from voice.core.errors import VoiceError
 from voice.reply.answer import Stages
 from voice.reply.attempt import Attempt, Request
 from voice.session.history import History
-from voice.skills.desk import Alert
+from voice.skills.session import Alert
 from voice.turn.completeness import completeness
 
 DRAFT_LOG_ODDS = -3.0

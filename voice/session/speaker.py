@@ -11,7 +11,7 @@ from voice.session.effects import Effects
 from voice.session.playback import Playback
 from voice.session.playout import Mouth
 from voice.session.turn import Turn
-from voice.skills.desk import Desk
+from voice.skills.session import Desk
 from voice.turn.table import Input
 
 

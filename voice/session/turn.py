@@ -13,7 +13,7 @@ from voice.session.events import ReplyEnd
 from voice.session.playout import Mouth
 from voice.session.preemptive import Preparation
 from voice.session.transcription import Looks
-from voice.skills.desk import Alert
+from voice.skills.session import Alert
 
 
 @dataclass(slots=True)

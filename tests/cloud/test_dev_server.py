@@ -14,7 +14,7 @@ import pytest
 
 from voice.cloud.chat import CloudChat
 from voice.cloud.check import check
-from voice.cloud.standin import StandIn, running
+from voice.cloud.dev_server import StandIn, running
 from voice.core.config import CloudConfig, load
 from voice.core.errors import CloudError, ConfigError
 from voice.core.interfaces import Message, Usage

@@ -6,8 +6,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from voice.server import messages as m
-from voice.server.pcm import to_json
+from voice.protocol import messages as m
+from voice.protocol.codec import to_json
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schema"
 UNIONS = {"client": m.AnyClientMessage, "server": m.AnyServerMessage}
@@ -43,7 +43,7 @@ SERVER = [
 def test_the_schema_in_the_docs_is_that_of_the_code(side: str) -> None:
     text = json.dumps(m.schema(UNIONS[side], TITLES[side]), indent=2) + "\n"
     path = FOLDER / f"{side}.json"
-    assert path.read_text(encoding="utf-8") == text, "write it anew: python -m tests.server.test_messages"
+    assert path.read_text(encoding="utf-8") == text, "write it anew: python -m tests.protocol.test_messages"
 
 
 @pytest.mark.parametrize("message", [*CLIENT, *SERVER], ids=lambda message: type(message).__name__)

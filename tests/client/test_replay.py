@@ -5,11 +5,11 @@ import pytest
 
 from tests.fakes.conversation import House
 from voice.client import ReceivedAudio, VoiceClient, health
+from voice.client.replay import Listener, audible_at_s, replay
 from voice.core.config import ServerConfig
 from voice.core.errors import ConfigError, ProtocolError, ServerUnreachable
 from voice.core.interfaces import Samples
-from voice.replay import Listener, audible_at_s, replay
-from voice.server import messages as m
+from voice.protocol import messages as m
 from voice.server.websocket import VoiceServer
 
 RATE = 16000

@@ -17,7 +17,7 @@ from voice.audio.voiced import first_audible, voiced_spans
 from voice.client import ReceivedAudio, VoiceClient
 from voice.core.errors import ProtocolError
 from voice.core.interfaces import Samples
-from voice.server import messages as m
+from voice.protocol import messages as m
 
 FRAME_MS = 20
 _SETTLE_S = 0.8

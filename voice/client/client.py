@@ -34,8 +34,8 @@ from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.core.clock import Clock, MonotonicClock
 from voice.core.errors import ConfigError, ProtocolError, ServerUnreachable
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
-from voice.server import messages as m
-from voice.server.pcm import to_json
+from voice.protocol import messages as m
+from voice.protocol.codec import to_json
 
 _decode: msgspec.json.Decoder[m.AnyServerMessage] = msgspec.json.Decoder(m.AnyServerMessage)
 _OPEN_WITHIN_S = 10.0

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.skills import Context, Reply, Skill, skill
-from voice.skills.library import Found, Library, loaded
 from voice.skills.phrase import compile_phrase
+from voice.skills.registry import Found, Library, loaded
 from voice.skills.timers import Timers
 from voice.skills.volume import Volume
 
@@ -124,8 +124,8 @@ def test_a_skill_that_hangs_holds_nobody_up_for_long_and_is_not_asked_again() ->
     ("value", "why"),
     [
         ("no_such_module_here:x", "No module named"),
-        ("voice.skills.library:no_such_thing", "no_such_thing"),
-        ("voice.skills.library:Library", "not iterable"),
+        ("voice.skills.registry:no_such_thing", "no_such_thing"),
+        ("voice.skills.registry:Library", "not iterable"),
         ("voice.skills.sums:SKILLS", "phrase"),
         ("os:sep", "phrase"),
     ],

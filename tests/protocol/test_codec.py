@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voice.core.errors import ChatBusy, ProtocolError
-from voice.server import messages as m
-from voice.server.pcm import Audio, Greeted, PcmCodec, error_json, parse_rate
+from voice.protocol import messages as m
+from voice.protocol.codec import Audio, Greeted, PcmCodec, error_json, parse_rate
 from voice.session import events
 
 TONE = (0.3 * np.sin(np.arange(2205) / 10)).astype(np.float32)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from tests.fakes.conversation import FakeConversation, House
-from voice import client as module
 from voice.client import ReceivedAudio, VoiceClient
+from voice.client import client as module
 from voice.core.config import ServerConfig
 from voice.core.errors import ProtocolError, ServerUnreachable
 from voice.core.interfaces import Samples
-from voice.server.messages import ReplyEndedMessage, Trace, TranscriptMessage
+from voice.protocol.messages import ReplyEndedMessage, Trace, TranscriptMessage
 from voice.server.websocket import VoiceServer
 from voice.session import events as out
 
@@ -164,7 +164,7 @@ async def test_the_port_of_something_else_is_told() -> None:
 
 
 async def test_the_example_in_the_readme_works_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     example = text.split("```python\n", 1)[1].split("```", 1)[0]
     async with VoiceServer(ServerConfig(port=0)) as server:
         server.open_with(House())

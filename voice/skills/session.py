@@ -12,7 +12,7 @@ from datetime import datetime
 
 from voice.core.clock import Clock
 from voice.skills import say
-from voice.skills.library import Found, Library
+from voice.skills.registry import Found, Library
 from voice.skills.skill import Context, Effect
 from voice.skills.timers import Timer, Timers
 from voice.skills.volume import Volume

@@ -11,7 +11,7 @@ from voice.core.errors import ServerUnreachable
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.player import Player
 from voice.mic.status import Status
-from voice.server import messages as m
+from voice.protocol import messages as m
 
 FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 5.0

@@ -15,7 +15,7 @@ from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.resample import StreamResampler
 from voice.core.errors import ProtocolError, VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
-from voice.server import messages as m
+from voice.protocol import messages as m
 from voice.session import events
 
 GOING_AWAY = 1001
@@ -51,7 +51,7 @@ class PcmCodec:
     """One connection's side of the protocol.
 
     Args:
-        rate_hz: agreed on by the address (one of :data:`~voice.server.messages.RATES_HZ`), or ``None``: a hello may say, and
+        rate_hz: agreed on by the address (one of :data:`~voice.protocol.messages.RATES_HZ`), or ``None``: a hello may say, and
             16 kHz holds if audio comes first.
         max_control_per_s: JSON messages and wrong frames a second; bursts of as many are fine.
     """

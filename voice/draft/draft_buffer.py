@@ -5,7 +5,7 @@ from collections import deque
 
 from voice.draft.acceptance import Proposal
 from voice.draft.confidence import Calibration
-from voice.draft.terms import Drafter
+from voice.draft.reply_options import Drafter
 
 
 class Ahead:

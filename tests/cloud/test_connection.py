@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.virtual_time import LoopClock
-from voice.cloud import link
 from voice.cloud.chat import CloudChat
 from voice.cloud.network import Network
 from voice.core.config import CloudConfig
@@ -81,9 +80,9 @@ def test_a_network_that_is_refused_is_not_even_knocked_at(monkeypatch: pytest.Mo
     async def look() -> Network:
         return here.pop(0)
 
-    monkeypatch.setattr(link, "look", look)
-    monkeypatch.setattr(link, "_LOOPBACK", set[str]())
-    monkeypatch.setattr(link, "EVERY_S", 0.0)
+    monkeypatch.setattr(connection, "look", look)
+    monkeypatch.setattr(connection, "_LOOPBACK", set[str]())
+    monkeypatch.setattr(connection, "EVERY_S", 0.0)
     settings: dict[str, object] = {"networks": ("home",), "metered": "avoid"}
     chat = asyncio.run(warmed(settings))
     assert not chat.seen

@@ -1,0 +1,8 @@
+"""A client of a voice server: one question and its answer, or a microphone that stays open.
+
+``replay`` plays a recording to a server and notes what came of it, and when.
+"""
+
+from voice.client.client import Received, ReceivedAudio, VoiceClient, health
+
+__all__ = ["Received", "ReceivedAudio", "VoiceClient", "health"]

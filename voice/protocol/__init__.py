@@ -1,0 +1,1 @@
+"""The wire: messages and their codec, without I/O."""
