@@ -17,9 +17,9 @@ from rich.console import Console
 from scripts.peer import cli, environment, servers
 from scripts.peer.measure import against, rotated
 from scripts.peer.servers import OURS, PEERS, System
-from voice.bench.hesitation import HESITATION
-from voice.bench.latency import result
-from voice.bench.streaming import Heard
+from voice.bench.conversation.latency import result
+from voice.bench.conversation.streaming import Heard
+from voice.bench.data.hesitation import HESITATION
 from voice.core.errors import ConfigError, ServerUnreachable
 
 ROOT = Path(__file__).parent.parent

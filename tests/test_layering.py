@@ -17,8 +17,9 @@ LAYERS = (
     {"engines", "reply", "draft"},
     {"session"},
     {"protocol", "server", "client", "mic", "verifier"},
-    {"bench", "replay", "traces"},
+    {"traces"},
     {"commands"},
+    {"bench"},
     {"cli", "__main__"},
 )
 """From the ground up. A module may import from the layers below its own, and from its own room."""

@@ -6,9 +6,9 @@ import pytest
 
 from tests.fakes.engines import FakeChatModel, Fakes
 from tests.fakes.http import Exchange, HttpServer, http_server
-from voice.bench.leaks import leaked
-from voice.bench.route_private import by_hand, fresh
-from voice.bench.sent import found, readings
+from voice.bench.failover.leaks import leaked
+from voice.bench.failover.sent import found, readings
+from voice.bench.router.private import by_hand, fresh
 from voice.cloud.chat import CloudChat
 from voice.core.config import CloudConfig, Config, RouteConfig
 from voice.reply.handover import OPENERS

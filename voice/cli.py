@@ -12,7 +12,6 @@ from typer.core import TyperGroup
 
 from voice import __version__
 from voice.commands import ask, chat, cloud, cost, doctor, mic, route, serve, settings, verifier
-from voice.commands.bench import app as bench_app
 from voice.commands.common import Options, console
 from voice.commands.models import app as models_app
 from voice.commands.trace import app as trace_app
@@ -22,7 +21,22 @@ _WRONG_INPUT = (AudioError, ConfigError, ProtocolError)
 
 
 class _Root(TyperGroup):
-    """Turns our errors into one line and an exit code; anything else is a bug and keeps its traceback."""
+    """Turns our errors into one line and an exit code; anything else is a bug and keeps its traceback.
+
+    ``voice bench`` is loaded when it is asked for: nothing else needs it.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), "bench"]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name != "bench":
+            return super().get_command(ctx, cmd_name)
+        from voice.bench.cli import app as bench
+
+        group = typer.main.get_group(bench)
+        group.name = "bench"
+        return group
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -99,7 +113,6 @@ app.command(epilog="voice mic    voice mic --list    voice mic --url ws://kitche
 )
 app.command(epilog="voice config > my.toml    voice --config my.toml serve")(settings.config)
 app.add_typer(models_app, name="models")
-app.add_typer(bench_app, name="bench")
 app.add_typer(trace_app, name="trace")
 
 

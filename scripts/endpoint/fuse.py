@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voice.bench.endpoint import area_under_curve, calibration
+from voice.bench.conversation.endpointing import area_under_curve, calibration
 from voice.turn.endpoint import Evidence, Features, Weights, features, log_odds
 
 LOOKS_MS = (100, 140, 180, 220, 260, 300, 400, 500, 700, 900, 1200, 1500)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from voice.bench.endpoint import area_under_curve
+from voice.bench.conversation.endpointing import area_under_curve
 from voice.turn.completeness import BUCKETS, FEATURES, buckets, words_of
 
 # CC BY 3.0, CC BY 4.0, CC BY 4.0, CC0, CC BY 4.0, CC BY 4.0, Apache-2.0. SLURP and HWU64 share utterances.

@@ -17,11 +17,11 @@ from rich.table import Table
 from scripts.peer import environment
 from scripts.peer.measure import QUANTILES, compare
 from scripts.peer.servers import OURS, PEERS, running
-from voice.bench.hesitation import HESITATION
-from voice.bench.latency import recording_sets
-from voice.bench.recordings import Recording
+from voice.bench.conversation.latency import recording_sets
+from voice.bench.conversation.streaming import Heard
+from voice.bench.data.hesitation import HESITATION
+from voice.bench.data.recordings import Recording
 from voice.bench.report import write_json
-from voice.bench.streaming import Heard
 from voice.core import config as configuration
 from voice.core.config import Config
 from voice.core.errors import ConfigError, VoiceError

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scripts.peer.servers import OURS, System
-from voice.bench import latency
-from voice.bench.hesitation import HESITATION
-from voice.bench.recordings import Recording
+from voice.bench.conversation import latency
+from voice.bench.conversation.streaming import Heard, stream
+from voice.bench.data.hesitation import HESITATION
+from voice.bench.data.recordings import Recording
 from voice.bench.report import summary
-from voice.bench.streaming import Heard, stream
 from voice.core.errors import ServerUnreachable
 
 Outcomes = dict[str, dict[str, list[Heard]]]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from scripts.peer import environment, given
-from voice.bench.latency import HELLO
+from voice.bench.conversation.latency import HELLO
 from voice.bench.server import own_server
 from voice.core.config import Config
 from voice.core.errors import ServerUnreachable

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from voice.bench.route_examples import rows
+from voice.bench.router.examples import rows
 from voice.core.config import LlmConfig
 from voice.core.interfaces import Message
 from voice.llm.edge import EdgeModel

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 from scripts.router.dataset import Corpus
 from scripts.router.encoder import HEADS, Encoder
 from scripts.router.graph import build
-from voice.bench.route_examples import Example
-from voice.bench.router import curve, learned_thresholds
+from voice.bench.router.examples import Example
+from voice.bench.router.router import curve, learned_thresholds
 from voice.route.encoder import clip_ids
 from voice.route.labels import EDGE_TASKS, TAGS, TASKS
 

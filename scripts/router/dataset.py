@@ -13,9 +13,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from scripts.router import phrases, private, titles
-from voice.bench import route_taxonomy as taxonomy
-from voice.bench import spoken
-from voice.bench.route_examples import Example, Span, labelled, pii_written, split, weak_strong
+from voice.bench.router import spoken, taxonomy
+from voice.bench.router.examples import Example, Span, labelled, pii_written, split, weak_strong
 from voice.route.encoder import clip_ids
 from voice.route.labels import TAGS, TASKS, Task
 
@@ -41,7 +40,7 @@ class Corpus:
 
 
 def _limited(examples: list[Example], source: str, data: Path, rng: random.Random) -> list[Example]:
-    from voice.bench.route_examples import rows
+    from voice.bench.router.examples import rows
 
     if source not in LIMITS:
         return examples

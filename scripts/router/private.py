@@ -1,7 +1,7 @@
 """Utterances with private matter in them, labelled by character, and their near misses.
 
 Written and spoken: the values come from Faker in several countries' formats and from small word lists; the spoken ones are put in
-words by :mod:`voice.bench.spoken`. Near misses hold numbers, names of the famous and illnesses that are nobody's secret.
+words by :mod:`voice.bench.router.spoken`. Near misses hold numbers, names of the famous and illnesses that are nobody's secret.
 """
 
 import random
@@ -11,8 +11,8 @@ from typing import Any
 
 from faker import Faker
 
-from voice.bench import spoken
-from voice.bench.route_examples import Example, Span
+from voice.bench.router import spoken
+from voice.bench.router.examples import Example, Span
 
 CONDITIONS = (
     "diabetes;type two diabetes;asthma;depression;anxiety;breast cancer;lung cancer;epilepsy;hiv;hepatitis c;high blood pressure;"

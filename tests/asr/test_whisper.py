@@ -9,7 +9,7 @@ import pytest
 from voice.asr.whisper import WhisperRecognizer, features
 from voice.audio import mel
 from voice.audio.files import read_audio
-from voice.bench.recordings import store_samples
+from voice.bench.data.recordings import store_samples
 from voice.core.config import AsrConfig
 from voice.core.errors import AsrError, ConfigError, ModelMissing, Overloaded
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.virtual_time import LoopClock
+from voice.cloud import connection
 from voice.cloud.chat import CloudChat
 from voice.cloud.network import Network
 from voice.core.config import CloudConfig

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from voice.bench.speculative.chi2 import p_value, tail
 from voice.draft.acceptance import (
     GREEDY,
     BadRow,
@@ -21,7 +22,6 @@ from voice.draft.acceptance import (
     expected_tokens,
     overlap,
 )
-from voice.draft.chi2 import p_value, tail
 
 DRAWS = 20_000
 WORDS = 9

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.draft.engines import VOCABULARY, Engine, row, says, sglang_engine, vllm_engine
+from voice.bench.speculative.chi2 import p_value
 from voice.core.errors import VerifierError
 from voice.draft.acceptance import GREEDY, Proposal, Sampling, distribution
-from voice.draft.chi2 import p_value
 from voice.draft.sglang import SglangVerifier
 from voice.draft.verifier import Block, believe
 from voice.draft.vllm import VllmVerifier

@@ -8,7 +8,7 @@ import pytest
 
 from tests.draft.fakes import END, FakeDrafter, FakeVerifier, truth
 from tests.fakes.virtual_time import run_virtual
-from voice.bench.paced import FixedPlan, OfferedVerifier, Recorded
+from voice.bench.speculative.paced_verifier import FixedPlan, OfferedVerifier, Recorded
 from voice.draft.acceptance import Proposal, Sampling
 from voice.draft.confidence import BINS, STAND_SHARE, Calibration, pays
 from voice.draft.edge import propose

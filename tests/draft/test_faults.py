@@ -9,7 +9,7 @@ import pytest
 
 from tests.draft.scripted import WORDS, scripted
 from voice import models
-from voice.bench.draft_faults import AT_THE_DOOR, FAULTS, DraftFaults, Kind, Schedule, proxied
+from voice.bench.failover.verifier_faults import AT_THE_DOOR, FAULTS, DraftFaults, Kind, Schedule, proxied
 from voice.core.config import DraftConfig, LlmConfig
 from voice.core.errors import CloudError
 from voice.core.interfaces import Message, Usage

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.draft.fakes import END, FakeDrafter, FakeVerifier, truth
 from tests.fakes.virtual_time import run_virtual
-from voice.bench.paced import VERIFY_SHARE, OfferedVerifier, Recorded
+from voice.bench.speculative.paced_verifier import VERIFY_SHARE, OfferedVerifier, Recorded
 from voice.core.errors import VerifierError
 from voice.draft.acceptance import Sampling
 from voice.draft.loop import Reply

@@ -7,9 +7,9 @@ import pytest
 from tests.draft.scripted import Scripted, scripted, texts
 from tests.fakes.engines import FakeChatModel, Fakes
 from voice import models
-from voice.bench.leaks import leaked
-from voice.bench.route_private import by_hand, fresh
-from voice.bench.sent import found, readings
+from voice.bench.failover.leaks import leaked
+from voice.bench.failover.sent import found, readings
+from voice.bench.router.private import by_hand, fresh
 from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig
 from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import drafted_model

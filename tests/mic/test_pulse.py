@@ -12,12 +12,12 @@ import pytest
 
 from voice.audio.files import read_audio
 from voice.audio.voiced import voiced_spans
-from voice.bench import mic_echo, mic_plug
-from voice.bench.bargein import Clip
-from voice.bench.mic_way import by_daemon, chirp, instruments, newest, running, until
-from voice.bench.pulse import LOUDSPEAKER, MICROPHONE, PulseServer, missing
-from voice.bench.recordings import Recording, recording
-from voice.bench.witness import Witness, find, lost_at_start_ms
+from voice.bench.conversation.barge_in import Clip
+from voice.bench.data.recordings import Recording, recording
+from voice.bench.mic import echo, hotplug
+from voice.bench.mic.path import by_daemon, chirp, instruments, newest, running, until
+from voice.bench.mic.pulse import LOUDSPEAKER, MICROPHONE, PulseServer, missing
+from voice.bench.mic.recorder import Witness, find, lost_at_start_ms
 from voice.commands.common import hosted
 from voice.core.config import Config, CostConfig, ServerConfig, TraceConfig
 from voice.core.errors import DeviceError
@@ -106,8 +106,8 @@ async def test_its_own_words_do_not_stop_a_reply_and_a_persons_do(pulse: PulseSe
     async with hosted(config) as server:
 
         async def attempt() -> bool:
-            own = await mic_echo.own_speech(pulse, server.url, 0.05, lambda _: None)
-            overs = await mic_echo.speech_over(pulse, server.url, [clip], lambda: None)
+            own = await echo.own_speech(pulse, server.url, 0.05, lambda _: None)
+            overs = await echo.speech_over(pulse, server.url, [clip], lambda: None)
             return own["false_interruptions"] == 0 and [one.stopped for one in overs] == [True]
 
         await thrice(attempt)
@@ -116,7 +116,7 @@ async def test_its_own_words_do_not_stop_a_reply_and_a_persons_do(pulse: PulseSe
 @pytest.mark.parametrize("device", ["loudspeaker", "microphone"])
 async def test_a_device_that_is_unplugged_in_mid_reply_is_used_again_when_it_is_back(pulse: PulseServer, device: str) -> None:
     async def attempt() -> bool:
-        seconds = await getattr(mic_plug, device)(pulse, away_s=0.5)
+        seconds = await getattr(hotplug, device)(pulse, away_s=0.5)
         return seconds is not None and seconds < 5
 
     await thrice(attempt)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voice.bench import spoken
+from voice.bench.router import spoken
 from voice.privacy import gate
 from voice.privacy.findings import Kind, TaggedSpan
 from voice.privacy.gate import PrivacyPolicy, Watch, check

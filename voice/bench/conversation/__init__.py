@@ -1,0 +1,1 @@
+"""Benchmarks of whole conversations: latency, end of turn, barge-in."""

@@ -1,0 +1,189 @@
+"""``voice bench latency``: voice-to-voice latency and cut-offs, never one without the other.
+
+Every recording is streamed in real time over a connection of its own into a server process. The sets as they are give the
+latency and the cut-off rate by utterance; the hesitation set gives the cut-off rate by pause.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voice.bench.conversation.idle import silent_connection_cpu_share
+from voice.bench.conversation.streaming import Heard, stream
+from voice.bench.data.hesitation import HESITATION, hesitation_set
+from voice.bench.data.recordings import Recording, default_recordings, from_manifest, spread
+from voice.bench.report import summary
+from voice.bench.server import RunningServer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELLO = {"type": "hello", "version": 1, "sample_rate_hz": 16_000, "trace": True}
+Progress = Callable[[int], None]
+
+
+def recording_sets(manifest: Path | None, *, limit: int | None, seed: int) -> dict[str, list[Recording]]:
+    """The sets to measure with, the hesitation set made of them last.
+
+    Raises:
+        ConfigError, AudioError, ModelError: of the manifest, a recording, or the model that finds the words.
+    """
+    given = None if manifest is None else {manifest.stem: from_manifest(manifest, limit=limit)}
+    sets = given or default_recordings(limit=limit)
+    originals = spread([one for recordings in sets.values() for one in recordings], 2 * (limit or 60))
+    sets[HESITATION] = hesitation_set(originals, seed=seed).recordings
+    return sets
+
+
+async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]], progress: Progress) -> dict[str, Any]:
+    """Stream every recording, one after the other, and summarise what was heard."""
+    heard: dict[str, list[Heard]] = {name: [] for name in sets}
+    cpu_before_s, done = server.cpu_s(), 0
+    for name, recordings in sets.items():
+        for one in recordings:
+            outcome = await stream(server.url, one, hello=HELLO)
+            heard[name].append(outcome)
+            done += 1
+            progress(done)
+            await asyncio.sleep(0.2)  # the server forgets the connection
+    cpu_s = server.cpu_s() - cpu_before_s
+    found = result(heard, cpu_s=cpu_s, rss_mib=server.rss_mib())
+    return {**found, "silent_connection_cpu_share": await silent_connection_cpu_share(server)}
+
+
+def result(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
+    """The benchmark's figures; ``sets`` has them for each set."""
+    plain = [one for name, outcomes in heard.items() if name != HESITATION for one in outcomes]
+    every = [one for outcomes in heard.values() for one in outcomes]
+    spoken_min = sum(one.seconds for one in every) / 60
+    hesitation = [cut for one in heard.get(HESITATION, ()) for cut in one.pauses_cut]
+    return {
+        "bench": "latency",
+        **figures(plain),
+        "hesitation_cut_off_rate": share(hesitation),
+        "hesitation_pauses": len(hesitation),
+        "wasted_share": wasted_share(every),
+        "cpu_seconds_per_spoken_minute": round(cpu_s / spoken_min, 1) if spoken_min else None,
+        "rss_mib": round(rss_mib, 1),
+        "sets": {name: figures(outcomes) for name, outcomes in heard.items()},
+        "stages_from_speech_end_ms": stage_offsets(plain),
+        "each": [
+            {
+                "name": one.name,
+                "voice_to_voice_ms": one.voice_to_voice_ms and round(one.voice_to_voice_ms, 1),
+                "answer_ms": one.answer_ms and round(one.answer_ms, 1),
+                "cut_off": one.cut_off,
+                "pauses_cut": one.pauses_cut,
+                "transcript": one.transcript,
+                "reply": one.reply,
+                "offsets_ms": one.record.get("offsets_ms"),
+                "end_probability": one.record.get("end_probability"),
+                "melody": one.record.get("melody"),
+            }
+            for one in every
+        ],
+    }
+
+
+def figures(outcomes: Sequence[Heard]) -> dict[str, Any]:
+    """Latency and cut-offs of some recordings."""
+    answered = [one.voice_to_voice_ms for one in outcomes if one.voice_to_voice_ms is not None]
+    pauses = [cut for one in outcomes for cut in one.pauses_cut]
+    return {
+        "utterances": len(outcomes),
+        "answered": len(answered),
+        "voice_to_voice_ms": summary(answered),
+        "answer_ms": summary([ms for one in outcomes if (ms := one.answer_ms) is not None]),
+        "filler_share": share([bool(one.record.get("filler")) for one in outcomes if one.voice_to_voice_ms is not None]),
+        "cut_off_rate": share([one.cut_off for one in outcomes]),
+        "pause_cut_off_rate": share(pauses),
+        "pauses": len(pauses),
+    }
+
+
+def stage_offsets(outcomes: Iterable[Heard]) -> dict[str, Any]:
+    """Where the time goes: each mark's distance from the end of speech, over the answered turns."""
+    by_mark: dict[str, list[float]] = {}
+    for one in outcomes:
+        for mark, ms in (one.record.get("offsets_ms") or {}).items():
+            by_mark.setdefault(mark, []).append(float(ms))
+    return {mark: summary(values) for mark, values in by_mark.items() if mark not in {"speech_start", "last_audio_sent"}}
+
+
+def wasted_share(outcomes: Iterable[Heard]) -> float | None:
+    """The share of generated tokens that were thrown away with a preempted reply."""
+    records = [one.record for one in outcomes if one.record]
+    wasted = sum(int(record.get("wasted_tokens", 0)) for record in records)
+    made = wasted + sum(int(record.get("reply_tokens", 0)) for record in records)
+    return round(wasted / made, 4) if made else None
+
+
+def share(hits: Sequence[bool]) -> float | None:
+    """The share of true values, ``None`` of none."""
+    return round(sum(hits) / len(hits), 4) if hits else None
+
+
+def show(found: Mapping[str, Any], people: "Console") -> None:
+    """Print the result as a table."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    caption = "ms to the first sound, and to the reply's own words"
+    table = Table(title="voice-to-voice latency and cut-offs", caption=caption, box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for heading in ("set", "answered", "p50", "p90", "p95", "own p50", "p95", "fillers", "cut off", "in pauses"):
+        table.add_column(heading, justify="left" if heading == "set" else "right")
+    rows = {**found["sets"], "not hesitating": found}
+    for name, one in rows.items():
+        latency, own = one["voice_to_voice_ms"], one["answer_ms"]
+        table.add_row(
+            name,
+            f"{one['answered']}/{one['utterances']}",
+            *(_rounded(latency.get(p)) for p in ("p50", "p90", "p95")),
+            *(_rounded(own.get(p)) for p in ("p50", "p95")),
+            percent(one["filler_share"]),
+            percent(one["cut_off_rate"]),
+            f"{percent(one['pause_cut_off_rate'])} of {one['pauses']}",
+        )
+    people.print(table)
+    people.print(
+        f"thrown away {percent(found['wasted_share'])} of the tokens, "
+        f"{found['cpu_seconds_per_spoken_minute']} CPU seconds a spoken minute, {found['rss_mib']} MiB; "
+        f"a silent connection takes {percent(found['silent_connection_cpu_share'])} of a core"
+    )
+
+
+def _rounded(ms: float | None) -> str:
+    return "-" if ms is None else f"{ms:.0f}"
+
+
+def plot(found: Mapping[str, Any], path: Path) -> None:
+    """Draw the distribution of the latency against the budget."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    plain = [one for one in found["each"] if HESITATION not in one["name"] and one["voice_to_voice_ms"] is not None]
+    values = sorted(one["voice_to_voice_ms"] for one in plain)
+    axes.step(values, [(index + 1) / len(values) for index in range(len(values))], where="post", label="answered turns")
+    axes.axvline(300, color="tab:red", linestyle="--", label="budget: 300 ms")
+    axes.set(
+        xlabel="voice-to-voice latency, ms",
+        ylabel="share of turns answered by then",
+        xlim=(0, max(600, *values[-1:])),
+        ylim=(0, 1),
+        title=f"cut off: {percent(found['cut_off_rate'])} of utterances, "
+        f"{percent(found['hesitation_cut_off_rate'])} of hesitations",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def percent(value: float | None) -> str:
+    """A share for reading."""
+    return "-" if value is None else f"{value:.1%}"

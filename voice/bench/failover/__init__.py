@@ -1,0 +1,1 @@
+"""The failover benchmark: a cloud that fails in every way it can."""

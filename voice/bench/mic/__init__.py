@@ -1,0 +1,1 @@
+"""The microphone benchmark, over a private PulseAudio server."""
