@@ -18,15 +18,15 @@ from scripts.peer import cli, environment, servers
 from scripts.peer.measure import against, rotated
 from scripts.peer.servers import OURS, PEERS, System
 from voice.bench.conversation.latency import result
-from voice.bench.conversation.streaming import Heard
+from voice.bench.conversation.streaming import HeardReply
 from voice.bench.data.hesitation import HESITATION
 from voice.core.errors import ConfigError, ServerUnreachable
 
 ROOT = Path(__file__).parent.parent
 
 
-def heard(name: str, ms: float | None, *, cut_off: bool = False) -> Heard:
-    return Heard(name, 2.0, voice_to_voice_ms=ms, cut_off=cut_off)
+def heard(name: str, ms: float | None, *, cut_off: bool = False) -> HeardReply:
+    return HeardReply(name, 2.0, voice_to_voice_ms=ms, cut_off=cut_off)
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -15,7 +15,7 @@ from voice.core.budget import Forecasts
 from voice.core.config import Config
 from voice.core.interfaces import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
 from voice.route.router import Router
-from voice.skills.registry import Library
+from voice.skills.registry import SkillRegistry
 from voice.tts.speakable import speakable
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Engines:
     forecasts: Forecasts = field(default_factory=Forecasts)
     router: Router | None = None
     cloud: CloudModel | None = None
-    skills: Library | None = None
+    skills: SkillRegistry | None = None
     fillers: tuple[Filler, ...] = ()
     waiting: dict[object, Chat] = field(default_factory=dict)
     _closing: ExitStack = field(default_factory=ExitStack)
@@ -153,11 +153,11 @@ async def _spoken(synthesizer: Synthesizer, texts: Sequence[str]) -> list[Filler
     return [Filler(text, np.concatenate(pieces)) for text, pieces in said if pieces]
 
 
-def _skills(config: Config, stack: ExitStack) -> Library | None:
+def _skills(config: Config, stack: ExitStack) -> SkillRegistry | None:
     """What is answered without a model, if anything is."""
     if not config.skills.enabled:
         return None
-    library = Library.load(plugins=config.skills.plugins, off=config.skills.off)
+    library = SkillRegistry.load(plugins=config.skills.plugins, off=config.skills.off)
     stack.callback(library.close)
     return library
 

@@ -65,7 +65,7 @@ def fit(path: Path, into: Path | None) -> None:
 def _read(path: Path) -> Data:
     rows = [row for row in json.loads(path.read_text(encoding="utf-8"))["each"] if row["transcript"]]
     rows += _soft(rows)
-    evidence = [Evidence(row["melody"], row["transcript"], row["trails_off"], row["breaks_off"]) for row in rows]
+    evidence = [Evidence(row["prosody"], row["transcript"], row["trails_off"], row["breaks_off"]) for row in rows]
     zero = Features(0, 0, 0, 0)
     known = np.array([features(one, zero) for one in evidence])
     kinds = np.array([row["kind"] for row in rows])

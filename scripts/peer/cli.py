@@ -18,7 +18,7 @@ from scripts.peer import environment
 from scripts.peer.measure import QUANTILES, compare
 from scripts.peer.servers import OURS, PEERS, running
 from voice.bench.conversation.latency import recording_sets
-from voice.bench.conversation.streaming import Heard
+from voice.bench.conversation.streaming import HeardReply
 from voice.bench.data.hesitation import HESITATION
 from voice.bench.data.recordings import Recording
 from voice.bench.report import write_json
@@ -129,7 +129,7 @@ async def _measure(
     with tempfile.TemporaryDirectory() as logs, Progress(console=console) as progress:
         task = progress.add_task("starting the servers", total=total)
 
-        def done(system: str, outcome: Heard) -> None:
+        def done(system: str, outcome: HeardReply) -> None:
             ms = outcome.voice_to_voice_ms
             took = "no answer" if ms is None else f"{ms:.0f} ms"
             progress.console.print(f"{outcome.name:44} {system:16} {took:>10} {'cut off' if outcome.cut_off else ''}")

@@ -11,15 +11,15 @@ from typing import Any
 
 from scripts.peer.servers import OURS, System
 from voice.bench.conversation import latency
-from voice.bench.conversation.streaming import Heard, stream
+from voice.bench.conversation.streaming import HeardReply, stream
 from voice.bench.data.hesitation import HESITATION
 from voice.bench.data.recordings import Recording
 from voice.bench.report import summary
 from voice.core.errors import ServerUnreachable
 
-Outcomes = dict[str, dict[str, list[Heard]]]
+Outcomes = dict[str, dict[str, list[HeardReply]]]
 """By system, then by set of recordings."""
-Progress = Callable[[str, Heard], None]
+Progress = Callable[[str, HeardReply], None]
 QUANTILES = ("p50", "p90", "p95")
 
 
@@ -53,7 +53,7 @@ async def compare(systems: Sequence[System], sets: Mapping[str, Sequence[Recordi
     return {"systems": figures, "against_voice": against(heard)}
 
 
-async def _one(system: System, recording: Recording) -> tuple[Heard, float]:
+async def _one(system: System, recording: Recording) -> tuple[HeardReply, float]:
     """What one system made of one recording, and the CPU seconds that it took for it."""
     await system.ready()
     before_s = system.cpu_s()
@@ -67,7 +67,7 @@ async def _one(system: System, recording: Recording) -> tuple[Heard, float]:
     return outcome, used_s
 
 
-def _figures(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
+def _figures(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
     found = latency.result(heard, cpu_s=cpu_s, rss_mib=rss_mib)
     del found["bench"]
     return {"unanswered": found["utterances"] - found["answered"], **found}
@@ -85,7 +85,7 @@ def against(heard: Outcomes) -> dict[str, Any]:
     return {name: _times(ours, _latencies(sets)) for name, sets in heard.items() if name != OURS}
 
 
-def _latencies(sets: Mapping[str, Sequence[Heard]]) -> dict[str, float]:
+def _latencies(sets: Mapping[str, Sequence[HeardReply]]) -> dict[str, float]:
     outcomes = [one for name, recordings in sets.items() if name != HESITATION for one in recordings]
     return {one.name: one.voice_to_voice_ms for one in outcomes if one.voice_to_voice_ms is not None}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scripts.router import phrases, private, titles
 from voice.bench.router import spoken, taxonomy
-from voice.bench.router.examples import Example, Span, labelled, pii_written, split, weak_strong
+from voice.bench.router.examples import Example, LabelledSpan, labelled, pii_written, split, weak_strong
 from voice.route.encoder import clip_ids
 from voice.route.labels import TAGS, TASKS, Task
 
@@ -132,7 +132,7 @@ def _roughen_spans(example: Example, rng: random.Random) -> Example:
         value = example.text[span.start : span.end]
         if rng.random() < 0.6:
             value = value.lower()
-        spans.append(Span(len(text), len(text) + len(value), span.tag))
+        spans.append(LabelledSpan(len(text), len(text) + len(value), span.tag))
         text += value
         at = span.end
     text += re.sub(r"[.,;:!?\n]", " ", example.text[at:]).lower()

@@ -12,7 +12,7 @@ from typing import Any
 from faker import Faker
 
 from voice.bench.router import spoken
-from voice.bench.router.examples import Example, Span
+from voice.bench.router.examples import Example, LabelledSpan
 
 CONDITIONS = (
     "diabetes;type two diabetes;asthma;depression;anxiety;breast cancer;lung cancer;epilepsy;hiv;hepatitis c;high blood pressure;"
@@ -276,7 +276,7 @@ def _fill(template: str, rng: random.Random, values: Values, aloud: bool, *, pri
         value = getattr(values, slot)(rng, aloud) if private else _public(slot, rng, values, aloud)
         value = " ".join(value.split())
         if private:
-            spans.append(Span(len(text), len(text) + len(value), TAG_OF[slot]))
+            spans.append(LabelledSpan(len(text), len(text) + len(value), TAG_OF[slot]))
         text += value
     return Example(text=text, source="private" if private else "near_miss", spans=tuple(spans))
 
@@ -306,7 +306,7 @@ def presidio(rows: Iterable[dict[str, Any]]) -> Iterator[Example]:
     """Rows of pii_written.json as examples."""
     for row in rows:
         spans = [
-            Span(span["start_position"], span["end_position"], PRESIDIO_TAG[span["entity_type"]])
+            LabelledSpan(span["start_position"], span["end_position"], PRESIDIO_TAG[span["entity_type"]])
             for span in row["spans"]
             if span["entity_type"] in PRESIDIO_TAG
         ]

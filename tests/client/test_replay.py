@@ -5,7 +5,7 @@ import pytest
 
 from tests.fakes.conversation import House
 from voice.client import ReceivedAudio, VoiceClient, health
-from voice.client.replay import Listener, audible_at_s, replay
+from voice.client.replay import ReplayListener, audible_at_s, replay
 from voice.core.config import ServerConfig
 from voice.core.errors import ConfigError, ProtocolError, ServerUnreachable
 from voice.core.interfaces import Samples
@@ -44,13 +44,13 @@ def test_silence_is_never_heard() -> None:
 
 
 def test_a_reopened_turn_forgets_the_reply_that_was_taken_back() -> None:
-    listener = Listener(RATE)
+    listener = ReplayListener(RATE)
     for message in (
-        m.SpeechStarted(turn=1),
+        m.SpeechStartedMessage(turn=1),
         m.TranscriptMessage(role="user", text="what", final=True, turn=1),
         m.TranscriptMessage(role="agent", text="What what?", final=True, turn=1),
         ReceivedAudio(tone(20), 1.0),
-        m.TurnReopened(turn=1),
+        m.TurnReopenedMessage(turn=1),
         m.TranscriptMessage(role="user", text="what is it", final=True, turn=1),
         m.TranscriptMessage(role="agent", text="A test.", final=True, turn=1),
         ReceivedAudio(tone(40), 2.0),

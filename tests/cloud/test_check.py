@@ -5,7 +5,7 @@ import ssl
 import pytest
 
 from tests.fakes.http import Exchange, http_server
-from voice.cloud.check import Finding, certificate_cure, check, prices
+from voice.cloud.check import CheckResult, certificate_cure, check, prices
 from voice.core.config import CloudConfig
 
 
@@ -20,8 +20,8 @@ async def cloud(exchange: Exchange) -> None:
         await exchange.answer(["Yes", "."])
 
 
-def examine(key: str, **settings: object) -> list[Finding]:
-    async def main() -> list[Finding]:
+def examine(key: str, **settings: object) -> list[CheckResult]:
+    async def main() -> list[CheckResult]:
         async with http_server(cloud) as server:
             values = {"enabled": True, "base_url": server.base_url, "model": "larger-1", "api_key_env": "TEST_KEY", **settings}
             return await check(CloudConfig(**values))  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def test_a_wrong_address_is_named() -> None:
 def test_a_certificate_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voice.cloud.check.WITHIN_S", 0.5)
 
-    async def main() -> list[Finding]:
+    async def main() -> list[CheckResult]:
         async with http_server(cloud) as server:
             url = server.base_url.replace("http://", "https://")
             return await check(CloudConfig(enabled=True, base_url=url, model="m"))
@@ -71,7 +71,7 @@ def test_a_host_that_hangs_up_during_the_handshake_is_named() -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
-    async def main() -> list[Finding]:
+    async def main() -> list[CheckResult]:
         async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             return await check(CloudConfig(enabled=True, base_url=f"https://127.0.0.1:{port}/v1", model="m"))

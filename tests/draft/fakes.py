@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 import numpy as np
 
 from voice.draft.acceptance import Proposal, Sampling
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
 
 END = 0
 
@@ -72,7 +72,7 @@ class FakeVerifier:
         self.blocks: list[Block] = []
         self.streams = 0
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         self.blocks.append(block)
         await asyncio.sleep(self._half_s)
         compute_s = self._token_s + len(block.draft) * self._verify_s + self._take_prompt()
@@ -81,7 +81,7 @@ class FakeVerifier:
             compute_s = 0.0
         await self._compute(compute_s)
         await asyncio.sleep(self._half_s)
-        return Verdict(verdict.accepted, verdict.tokens, compute_s * 1e3, verdict.stale)
+        return DraftVerdict(verdict.accepted, verdict.tokens, compute_s * 1e3, verdict.stale)
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         self.streams += 1
@@ -104,12 +104,12 @@ class FakeVerifier:
         prompt_s, self._prompt_s = self._prompt_s, 0.0
         return prompt_s
 
-    def _judge(self, block: Block) -> Verdict:
+    def _judge(self, block: Block) -> DraftVerdict:
         if block.follows and self._known is not None:
             whole = [*block.prefix, *(proposal.token for proposal in block.draft)]
             known = min(len(self._known), len(whole))
             if whole[:known] != self._known[:known] or len(self._known) > len(whole):
-                return Verdict(0, (), stale=True)
+                return DraftVerdict(0, (), stale=True)
         at, tokens = list(block.prefix), []
         accepted = 0
         for proposal in (*block.draft, None):
@@ -124,7 +124,7 @@ class FakeVerifier:
             if token == END:
                 break
         self._known = at
-        return Verdict(accepted, tuple(tokens))
+        return DraftVerdict(accepted, tuple(tokens))
 
     async def _compute(self, seconds: float) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -31,7 +31,9 @@ async def scripted(edge: EdgeModel, *, words: str = WORDS, token_s: float = 0.00
     found, who = Scripted(), identity_of(edge)
     says = edge.runtime.tokenize(words, special=False)
     end = min(edge.runtime.ending_tokens())
-    hello = wire.Hello(wire.VERSION, "scripted", "v1", who.vocabulary, who.template, who.vocabulary_size, 16, 4, 512, 30.0)
+    hello = wire.VerifierHello(
+        wire.VERSION, "scripted", "v1", who.vocabulary, who.template, who.vocabulary_size, 16, 4, 512, 30.0
+    )
 
     async def answer(connection: ServerConnection, question: wire.Stream) -> None:
         for token in [*says, end][: question.max_tokens]:

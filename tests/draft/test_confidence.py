@@ -10,10 +10,10 @@ from tests.draft.fakes import END, FakeDrafter, FakeVerifier, truth
 from tests.fakes.virtual_time import run_virtual
 from voice.bench.speculative.paced_verifier import FixedPlan, OfferedVerifier, Recorded
 from voice.draft.acceptance import Proposal, Sampling
-from voice.draft.confidence import BINS, STAND_SHARE, Calibration, pays
+from voice.draft.confidence import BINS, STAND_SHARE, DraftCalibration, pays
 from voice.draft.edge import propose
-from voice.draft.loop import Reply
-from voice.draft.reply_options import Account, Terms
+from voice.draft.loop import DraftedReply
+from voice.draft.reply_options import DraftTally, ReplyOptions
 
 PROMPT = (5, 6, 7)
 
@@ -21,7 +21,7 @@ PROMPT = (5, 6, 7)
 def test_what_is_sent_stands_as_often_as_it_is_meant_to() -> None:
     """A drafter that is right as often as it says, over all confidences."""
     rng = np.random.default_rng(3)
-    calibration = Calibration()
+    calibration = DraftCalibration()
     sent = []
     for confidence in rng.random(6000):
         right = bool(rng.random() < confidence)
@@ -34,7 +34,7 @@ def test_what_is_sent_stands_as_often_as_it_is_meant_to() -> None:
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_drafter_whose_confidence_says_nothing_is_found_out(right: bool) -> None:
-    calibration = Calibration()
+    calibration = DraftCalibration()
     for i in range(2000):
         calibration.add(i % BINS / BINS, right)
     assert calibration.send_from == (0.0 if right else 1.0)
@@ -80,9 +80,9 @@ def test_what_is_unsure_waits_for_the_verifier_and_the_draft_goes_on_behind_it(o
         else FakeVerifier(PROMPT, reply, rtt_ms=rtt_ms, token_ms=40)
     )
 
-    async def scenario() -> tuple[list[int], Account]:
-        terms = Terms(PROMPT, 1000, ends=lambda token: token == END, whole_words=lambda _: 0, patience_ms=3000)
-        answer = Reply(drafter, verifier, FixedPlan(4, 2), terms)
+    async def scenario() -> tuple[list[int], DraftTally]:
+        terms = ReplyOptions(PROMPT, 1000, ends=lambda token: token == END, whole_words=lambda _: 0, patience_ms=3000)
+        answer = DraftedReply(drafter, verifier, FixedPlan(4, 2), terms)
         tokens = [approved.token async for approved in answer.tokens()]
         assert len(asyncio.all_tasks()) == 1
         return tokens, answer.account

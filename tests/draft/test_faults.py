@@ -9,7 +9,7 @@ import pytest
 
 from tests.draft.scripted import WORDS, scripted
 from voice import models
-from voice.bench.failover.verifier_faults import AT_THE_DOOR, FAULTS, DraftFaults, Kind, Schedule, proxied
+from voice.bench.failover.verifier_faults import AT_THE_DOOR, FAULTS, DraftFaults, VerifierFault, VerifierFaultSchedule, proxied
 from voice.core.config import DraftConfig, LlmConfig
 from voice.core.errors import CloudError
 from voice.core.interfaces import Message, Usage
@@ -33,10 +33,10 @@ def edge() -> Iterator[EdgeModel]:
     found.close()
 
 
-class One(Schedule):
+class One(VerifierFaultSchedule):
     """One kind, behind two messages of each answer."""
 
-    def question(self) -> tuple[Kind, int]:
+    def question(self) -> tuple[VerifierFault, int]:
         return super().question()[0], 2
 
 
@@ -82,7 +82,7 @@ async def test_every_fault_is_noticed_and_the_verifier_used_again(edge: EdgeMode
         before = asyncio.all_tasks()
         for kind in MID_ANSWER:
             schedule.healthy, schedule.only = False, kind
-            if kind is Kind.SLOW:  # not wrong: whoever listens decides how long to wait
+            if kind is VerifierFault.SLOW:  # not wrong: whoever listens decides how long to wait
                 continue
             async with asyncio.timeout(5):
                 text, code, usages = await ask(cloud)
@@ -97,7 +97,7 @@ async def test_every_fault_is_noticed_and_the_verifier_used_again(edge: EdgeMode
             assert (draft["kind"], draft["verifier"], draft["version"]) == ("long_form", "scripted", "v1")
             assert draft["by_edge"] == 0
             assert usages[0].tokens_out == draft["tokens"] + draft["rejected"]
-        assert set(proxy.struck) == {*MID_ANSWER} - {Kind.SLOW}
+        assert set(proxy.struck) == {*MID_ANSWER} - {VerifierFault.SLOW}
         assert b"lighthouse" in bytes(proxy.sent)
         await asyncio.sleep(0.3)
         ours = [task for task in asyncio.all_tasks() - before if not task.get_name().startswith(("Task-", "bench"))]
@@ -107,7 +107,7 @@ async def test_every_fault_is_noticed_and_the_verifier_used_again(edge: EdgeMode
 async def test_a_slow_verifier_can_be_left_at_any_time(edge: EdgeModel) -> None:
     async with drafting(edge) as (cloud, schedule, _):
         await connected(cloud)
-        schedule.healthy, schedule.only = False, Kind.SLOW
+        schedule.healthy, schedule.only = False, VerifierFault.SLOW
         usages: list[Usage] = []
         reply = cloud.reply(LONG, max_tokens=40, prefix="", on_usage=usages.append)
         await anext(reply)
@@ -123,8 +123,8 @@ async def test_a_slow_verifier_can_be_left_at_any_time(edge: EdgeModel) -> None:
         assert (await ask(cloud))[1] == ""
 
 
-@pytest.mark.parametrize("kind", sorted(AT_THE_DOOR - {Kind.HALF_OPEN}))
-async def test_who_stands_at_the_door_is_not_asked(edge: EdgeModel, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", sorted(AT_THE_DOOR - {VerifierFault.HALF_OPEN}))
+async def test_who_stands_at_the_door_is_not_asked(edge: EdgeModel, kind: VerifierFault) -> None:
     async with drafting(edge) as (cloud, schedule, proxy):
         schedule.healthy, schedule.only = False, kind
         for _ in range(10):
@@ -139,7 +139,7 @@ async def test_who_stands_at_the_door_is_not_asked(edge: EdgeModel, kind: Kind) 
 async def test_another_vocabulary_after_a_reconnect(edge: EdgeModel) -> None:
     async with drafting(edge) as (cloud, schedule, proxy):
         await connected(cloud)
-        schedule.healthy, schedule.only = False, Kind.OTHER_VOCABULARY
+        schedule.healthy, schedule.only = False, VerifierFault.OTHER_VOCABULARY
         assert (await ask(cloud))[1] == "cloud_unreachable"
         asked = proxy.requests
         for _ in range(10):

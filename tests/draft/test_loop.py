@@ -14,10 +14,10 @@ from tests.fakes.virtual_time import run_virtual
 from voice.bench.speculative.paced_verifier import VERIFY_SHARE, OfferedVerifier, Recorded
 from voice.core.errors import VerifierError
 from voice.draft.acceptance import Sampling
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.plan import Conditions, Controller, best_plan, drafted_token_ms, offered_token_ms
-from voice.draft.reply_options import Account, Terms
-from voice.draft.verifier import Block, Chosen, Verdict
+from voice.draft.reply_options import DraftTally, ReplyOptions
+from voice.draft.verifier import Block, Chosen, DraftVerdict
 from voice.llm.sequence import MAX_OFFERED
 
 PROMPT = (5, 6, 7)
@@ -34,16 +34,16 @@ class FixedPlan(Controller):
         return replace(super().plan(kind, depth=depth), draft_tokens=self.fixed[0], depth=self.fixed[1])
 
 
-def terms(**changes: object) -> Terms:
-    usual = Terms(PROMPT, 1000, ends=lambda token: token == END, whole_words=lambda tokens: max(0, len(tokens) - 1))
+def terms(**changes: object) -> ReplyOptions:
+    usual = ReplyOptions(PROMPT, 1000, ends=lambda token: token == END, whole_words=lambda tokens: max(0, len(tokens) - 1))
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
 def hold(
-    drafter: FakeDrafter, verifier: FakeVerifier | OfferedVerifier, controller: Controller, given: Terms
-) -> tuple[list[int], list[str], Account]:
-    async def scenario() -> tuple[list[int], list[str], Account]:
-        reply = Reply(drafter, verifier, controller, given)
+    drafter: FakeDrafter, verifier: FakeVerifier | OfferedVerifier, controller: Controller, given: ReplyOptions
+) -> tuple[list[int], list[str], DraftTally]:
+    async def scenario() -> tuple[list[int], list[str], DraftTally]:
+        reply = DraftedReply(drafter, verifier, controller, given)
         approved = [token async for token in reply.tokens()]
         await asyncio.sleep(1)
         assert len(asyncio.all_tasks()) == 1, "something was left behind"
@@ -103,7 +103,7 @@ def test_it_is_as_fast_as_expected(acceptance: float, rtt_ms: float, depth: int)
 @pytest.mark.parametrize("acceptance", [0.5, 0.75, 0.95])
 def test_never_slower_than_plain_streaming_once_it_knows(rtt_ms: float, token_ms: float, acceptance: float) -> None:
     """Three replies of 120 tokens teach; the fourth is measured."""
-    controller, account = Controller(), Account()
+    controller, account = Controller(), DraftTally()
     for seed in range(6):
         reply = truth(120, seed)
         drafter = FakeDrafter(PROMPT, reply, acceptance=acceptance, token_ms=7, seed=seed + 50)
@@ -187,7 +187,7 @@ class Broken(FakeVerifier):
         super().__init__(PROMPT, reply, rtt_ms=20, token_ms=20)
         self._how, self._at = how, at_block
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         number = len(self.blocks)
         verdict = await super().verify(block)
         if number != self._at:
@@ -207,7 +207,9 @@ class Broken(FakeVerifier):
             case "too many rows":
                 return replace(verdict, tokens=(*rows, Chosen(3, -1.0)))
             case "another draft":
-                return Verdict(len(block.draft), tuple(Chosen(p.token + 1, -1.0) for p in (*block.draft, *block.draft[:1])))
+                return DraftVerdict(
+                    len(block.draft), tuple(Chosen(p.token + 1, -1.0) for p in (*block.draft, *block.draft[:1]))
+                )
             case "another vocabulary":
                 return replace(verdict, tokens=(*rows[:-1], Chosen(50_000, -1.0)))
             case "more than was asked":
@@ -215,7 +217,7 @@ class Broken(FakeVerifier):
             case "negative":
                 return replace(verdict, accepted=-1)
             case "stale":
-                return Verdict(0, (), stale=True)
+                return DraftVerdict(0, (), stale=True)
         return verdict
 
 
@@ -284,7 +286,7 @@ def test_closing_a_reply_in_the_middle_leaves_nothing_behind() -> None:
             reply = truth(50)
             drafter = FakeDrafter(PROMPT, reply, acceptance=0.8, token_ms=7)
             verifier = FakeVerifier(PROMPT, reply, rtt_ms=50, token_ms=20)
-            tokens = Reply(drafter, verifier, FixedPlan(draft_tokens, 3), terms()).tokens()
+            tokens = DraftedReply(drafter, verifier, FixedPlan(draft_tokens, 3), terms()).tokens()
             for _ in range(7):
                 await anext(tokens)
             await tokens.aclose()

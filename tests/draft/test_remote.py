@@ -17,7 +17,7 @@ from voice.draft.acceptance import GREEDY, Proposal
 from voice.draft.remote import RemoteVerifier
 from voice.draft.verifier import Block
 
-HELLO = wire.Hello(wire.VERSION, "big", "v1", "vocabulary", "template", 100, 16, 4, 512, 10.0)
+HELLO = wire.VerifierHello(wire.VERSION, "big", "v1", "vocabulary", "template", 100, 16, 4, 512, 10.0)
 PREFIX = (1, 2, 3)
 BLOCK = Block(PREFIX, (Proposal(4), Proposal(5)))
 Answers = Callable[[wire.Verify | wire.Stream], list[wire.Answer | bytes | str]]

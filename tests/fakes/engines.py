@@ -26,7 +26,7 @@ from voice.core.interfaces import (
 from voice.core.worker import Priority
 from voice.engines import Engines
 from voice.route.router import Router
-from voice.skills.registry import Library
+from voice.skills.registry import SkillRegistry
 
 VOCABULARY = tuple(
     """
@@ -103,11 +103,11 @@ class FakeTurnDetector:
     """Complete unless the words say otherwise."""
 
     delay_s: float = 0.02
-    melody: Callable[[str], float] = field(default=lambda text: 0.95)
+    prosody: Callable[[str], float] = field(default=lambda text: 0.95)
 
     async def completeness(self, audio: Samples) -> float:
         await asyncio.sleep(self.delay_s)
-        return self.melody(read_back(audio))
+        return self.prosody(read_back(audio))
 
 
 @dataclass
@@ -250,7 +250,7 @@ class Fakes:
     synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
     router: Router | None = None
     cloud: FakeCloud | None = None
-    skills: Library | None = None
+    skills: SkillRegistry | None = None
     fillers: tuple[Filler, ...] = ()
     waiting: dict[object, Chat] = field(default_factory=dict)
 

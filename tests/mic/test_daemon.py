@@ -16,7 +16,7 @@ from voice.mic import daemon as module
 from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate
-from voice.mic.sound import Choice
+from voice.mic.sound import DeviceChoice
 from voice.server.websocket import VoiceServer
 
 
@@ -38,7 +38,7 @@ def converse(
     script: Callable[[Daemon, House, VoiceServer], Awaitable[None]],
     *,
     gate: Gate | None = None,
-    choice: Choice | None = None,
+    choice: DeviceChoice | None = None,
     patient: bool = False,
 ) -> Daemon:
     """A daemon, a server and a sound card that ticks, for as long as the script runs."""
@@ -47,7 +47,7 @@ def converse(
         house = House()
         async with VoiceServer(ServerConfig(port=0)) as server:
             server.open_with(house)
-            made = Daemon(Address(server.url), choice or Choice(), gate or Gate("open"), patient=patient)
+            made = Daemon(Address(server.url), choice or DeviceChoice(), gate or Gate("open"), patient=patient)
             running = asyncio.create_task(made.run())
             ticking = asyncio.create_task(card.tick(60))
             try:
@@ -95,7 +95,7 @@ def test_a_device_that_is_pulled_out_and_put_back_is_taken_up_again(card: FakePo
         await until(lambda: len(house.conversations[0].heard) > heard)
         assert daemon.status.trouble == ""
 
-    daemon = converse(card, script, choice=Choice("usb", "usb"))
+    daemon = converse(card, script, choice=DeviceChoice("usb", "usb"))
     assert daemon.status.counts.lost == 1
     assert card.opened[-1] == ("input", 16_000, 1)
     assert card.rescans >= 1
@@ -156,7 +156,7 @@ def test_stereo_is_mixed_where_mono_is_refused(card: FakePortAudio) -> None:
 def test_a_device_that_refuses_is_told_with_the_cure(card: FakePortAudio, why: str, told: str) -> None:
     card.refuses = lambda kind, settings: why
     with pytest.raises(DeviceError, match=told):
-        asyncio.run(Daemon(Address("ws://127.0.0.1:1"), Choice(), Gate("open")).run())
+        asyncio.run(Daemon(Address("ws://127.0.0.1:1"), DeviceChoice(), Gate("open")).run())
     assert not card.streams
 
 
@@ -182,7 +182,7 @@ def test_devices_that_hang_while_they_open_are_waited_for(card: FakePortAudio, m
 def test_no_device_ends_it_at_once_and_a_service_waits(card: FakePortAudio) -> None:
     plugged, card.plugged = card.plugged, []
     with pytest.raises(DeviceError, match="there is no microphone"):
-        asyncio.run(Daemon(Address("ws://127.0.0.1:1"), Choice(), Gate("open")).run())
+        asyncio.run(Daemon(Address("ws://127.0.0.1:1"), DeviceChoice(), Gate("open")).run())
 
     async def script(daemon: Daemon, house: House, server: VoiceServer) -> None:
         await until(lambda: "no microphone" in daemon.status.trouble)
@@ -194,7 +194,7 @@ def test_no_device_ends_it_at_once_and_a_service_waits(card: FakePortAudio) -> N
 
 def test_an_address_that_is_none_is_told(card: FakePortAudio) -> None:
     with pytest.raises(ConfigError, match="not a WebSocket address"):
-        asyncio.run(Daemon(Address("kitchen"), Choice(), Gate("open")).run())
+        asyncio.run(Daemon(Address("kitchen"), DeviceChoice(), Gate("open")).run())
 
 
 def test_nobody_is_heard_while_the_key_is_not_pressed(card: FakePortAudio) -> None:

@@ -26,7 +26,7 @@ from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.devices import devices, portaudio
 from voice.mic.gate import Gate, Mode
-from voice.mic.sound import Choice
+from voice.mic.sound import DeviceChoice
 from voice.models import locate
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(missing()), reason=missing() or "-")]
@@ -125,13 +125,13 @@ async def test_a_device_that_is_unplugged_in_mid_reply_is_used_again_when_it_is_
 async def test_a_device_that_is_not_there_is_told_with_the_cure(pulse: PulseServer) -> None:
     pulse.unplug("speaker")
     try:
-        daemon = Daemon(Address("ws://127.0.0.1:1"), Choice(MICROPHONE, LOUDSPEAKER), Gate("open"))
+        daemon = Daemon(Address("ws://127.0.0.1:1"), DeviceChoice(MICROPHONE, LOUDSPEAKER), Gate("open"))
         with pytest.raises(DeviceError, match=r"'room loudspeaker' is not there: it was unplugged, or the sound server"):
             await daemon.run()
     finally:
         pulse.plug("speaker")
     with pytest.raises(DeviceError, match=r"no microphone 'jabra'.*'room microphone'"):
-        await Daemon(Address("ws://127.0.0.1:1"), Choice("jabra"), Gate("open")).run()
+        await Daemon(Address("ws://127.0.0.1:1"), DeviceChoice("jabra"), Gate("open")).run()
 
 
 def test_the_devices_are_listed(pulse: PulseServer) -> None:

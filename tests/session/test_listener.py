@@ -9,8 +9,8 @@ from tests.fakes.engines import FakeDetector, silence, speech
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.core.config import VadConfig
 from voice.core.interfaces import WINDOW_SAMPLES, Samples
-from voice.session.listener import HUSH_SAMPLES, Ear
-from voice.vad.detect import SilenceBegan, SpeechEvent, SpeechStarted
+from voice.session.listener import HUSH_SAMPLES, Listener
+from voice.vad.detect import SilenceBegan, SpeechDetected, SpeechEvent
 
 
 def listen(sizes: list[int]) -> tuple[list[tuple[float, SpeechEvent]], int, int]:
@@ -25,7 +25,7 @@ def listen(sizes: list[int]) -> tuple[list[tuple[float, SpeechEvent]], int, int]
             nonlocal windows
             windows += 1
 
-        ear = Ear(FakeDetector(), VadConfig(), clock, lambda e: heard.append((clock.now_s(), e)), on_window, lambda: None)
+        ear = Listener(FakeDetector(), VadConfig(), clock, lambda e: heard.append((clock.now_s(), e)), on_window, lambda: None)
         running = asyncio.create_task(ear.run())
         audio = np.concatenate((silence(0.5), speech("stop")))
         at, index = 0, 0
@@ -47,7 +47,7 @@ def test_every_window_is_looked_at_as_soon_as_it_is_whole(sizes: list[int]) -> N
     total = silence(0.5).size + speech("stop").size
     assert windows == total // WINDOW_SAMPLES
     assert samples == windows * WINDOW_SAMPLES
-    assert [event for _, event in heard][:1] == [SpeechStarted(8192 - WINDOW_SAMPLES)]
+    assert [event for _, event in heard][:1] == [SpeechDetected(8192 - WINDOW_SAMPLES)]
 
 
 def test_speech_is_noticed_with_the_frame_that_completes_its_window() -> None:
@@ -66,7 +66,7 @@ class _StubbornDetector(FakeDetector):
 def test_a_hush_ends_speech_though_the_detector_holds_on() -> None:
     async def scenario() -> list[SpeechEvent]:
         heard: list[SpeechEvent] = []
-        ear = Ear(_StubbornDetector(), VadConfig(), LoopClock(), heard.append, lambda _: None, lambda: None)
+        ear = Listener(_StubbornDetector(), VadConfig(), LoopClock(), heard.append, lambda _: None, lambda: None)
         running = asyncio.create_task(ear.run())
         voice = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
         ear.push(np.concatenate((silence(0.4), voice, np.full(HUSH_SAMPLES + 2 * WINDOW_SAMPLES, 1e-5, np.float32))))
@@ -80,5 +80,5 @@ def test_a_hush_ends_speech_though_the_detector_holds_on() -> None:
         return heard
 
     kinds = [type(event).__name__ for event in run_virtual(scenario())]
-    assert kinds[:2] == ["SpeechStarted", "SilenceBegan"]
+    assert kinds[:2] == ["SpeechDetected", "SilenceBegan"]
     assert kinds[-1] == "SpeechResumed"

@@ -11,7 +11,7 @@ from voice.core.errors import AsrError
 from voice.reply.answer import Stages
 from voice.reply.attempt import APOLOGY, Attempt, ClauseBegun
 from voice.session.history import History
-from voice.session.preemptive import Preparation
+from voice.session.preemptive import PreemptiveReply
 
 
 class Desk:
@@ -35,7 +35,7 @@ class Desk:
         def start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
             return group.create_task(work, name=name)
 
-        self.preparation = Preparation(stages, History(""), self.idle, start, self._on_ready)
+        self.preparation = PreemptiveReply(stages, History(""), self.idle, start, self._on_ready)
 
     def _on_ready(self) -> None:
         self.ready += 1

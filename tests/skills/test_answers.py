@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from voice.skills import Context
-from voice.skills.registry import Found, Library
+from voice.skills.registry import Found, SkillRegistry
 from voice.skills.timers import Timer, Timers
 from voice.skills.volume import Volume
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 24, 15, 5, tzinfo=timezone(timedelta(hours=1)))  # a Tu
 
 
 def asked(said: str, timers: Timers | None = None, last_reply: str = "") -> Found | None:
-    library = Library()
+    library = SkillRegistry()
     context = Context(said, NOW, last_reply, 1000.0, timers or Timers(), Volume())
     try:
         return asyncio.run(library.ask(said, lambda: context))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voice.skills import Context, Reply, Skill, skill
 from voice.skills.phrase import compile_phrase
-from voice.skills.registry import Found, Library, loaded
+from voice.skills.registry import Found, SkillRegistry, loaded
 from voice.skills.timers import Timers
 from voice.skills.volume import Volume
 
@@ -24,7 +24,7 @@ def context() -> Context:
 
 def ask(said: str, *skills: Skill) -> Found | None:
     async def asking() -> Found | None:
-        library = Library([(added.name, added) for added in skills])
+        library = SkillRegistry([(added.name, added) for added in skills])
         try:
             return await library.ask(said, context)
         finally:
@@ -109,7 +109,7 @@ def test_a_skill_that_hangs_holds_nobody_up_for_long_and_is_not_asked_again() ->
         return "late"
 
     async def asking() -> None:
-        library = Library([("hangs", hangs)])
+        library = SkillRegistry([("hangs", hangs)])
         began_s = time.monotonic()
         assert await library.ask("hang", context) is None
         assert time.monotonic() - began_s < 5
@@ -142,7 +142,7 @@ def test_an_entry_point_may_bring_one_skill_or_several() -> None:
 
 
 def test_skills_can_be_switched_off() -> None:
-    library = Library([("roll", roll)], off=("roll", "sums"))
+    library = SkillRegistry([("roll", roll)], off=("roll", "sums"))
     assert "roll" not in library.names
     assert "sums" not in library.names
     library.close()

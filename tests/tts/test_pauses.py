@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voice.core.interfaces import Samples
-from voice.tts.pauses import Onset, fade_out, pause_ms
+from voice.tts.pauses import OnsetTrimmer, fade_out, pause_ms
 
 RATE_HZ = 22_050
 
@@ -22,7 +22,7 @@ def silence(length_ms: float) -> Samples:
 def test_the_silence_before_the_sound_goes_and_the_sound_stays(silence_ms: float, chunk: int) -> None:
     sound = tone(100)
     audio = np.concatenate([silence(silence_ms), sound])
-    onset = Onset(RATE_HZ)
+    onset = OnsetTrimmer(RATE_HZ)
     heard = np.concatenate([onset.trim(audio[at : at + chunk]) for at in range(0, len(audio), chunk)])
     assert onset.found
     assert onset.trimmed_samples == len(audio) - len(heard)
@@ -31,13 +31,13 @@ def test_the_silence_before_the_sound_goes_and_the_sound_stays(silence_ms: float
 
 
 def test_a_few_milliseconds_before_a_plosive_are_kept() -> None:
-    onset = Onset(RATE_HZ)
+    onset = OnsetTrimmer(RATE_HZ)
     heard = onset.trim(np.concatenate([silence(50), tone(100)]))
     assert 2 <= (len(heard) - len(tone(100))) / RATE_HZ * 1000 <= 8
 
 
 def test_a_long_silence_is_meant() -> None:
-    onset = Onset(RATE_HZ)
+    onset = OnsetTrimmer(RATE_HZ)
     heard = onset.trim(silence(1000))
     assert onset.found
     assert len(heard) == pytest.approx(0.7 * RATE_HZ, abs=50)

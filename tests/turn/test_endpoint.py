@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from voice.core.config import TurnConfig
 from voice.turn.completeness import BUCKETS, FEATURES, buckets, completeness, words_of
-from voice.turn.endpoint import Evidence, default_weights, features, probability, silence_needed_ms, wants_melody
+from voice.turn.endpoint import Evidence, default_weights, features, probability, silence_needed_ms, wants_prosody
 
 COMMIT = TurnConfig().commit_probability
 chances = st.none() | st.floats(0, 1)
 evidence = st.builds(
     Evidence,
-    melody=chances,
+    prosody=chances,
     transcript=st.none() | st.text(max_size=60) | st.sampled_from(["Yes.", "Set a timer for", "What time is it?"]),
     trails_off=chances,
     breaks_off=chances,
@@ -37,8 +37,8 @@ def test_each_piece_of_evidence_pulls_its_own_way(known: Evidence, one: float, o
     less, more = sorted((one, other))
     said = known.transcript or "hello"
 
-    def chance(melody: float, trails_off: float, breaks_off: float) -> float:
-        return probability(Evidence(melody, said, trails_off, breaks_off), 200)
+    def chance(prosody: float, trails_off: float, breaks_off: float) -> float:
+        return probability(Evidence(prosody, said, trails_off, breaks_off), 200)
 
     assert chance(less, 0.1, 0.1) <= chance(more, 0.1, 0.1)
     assert chance(0.5, more, 0.1) <= chance(0.5, less, 0.1)
@@ -81,8 +81,8 @@ def test_no_hyphen_is_no_evidence_of_an_end() -> None:
 def test_the_fitted_model_is_one() -> None:
     weights = default_weights()
     assert weights.silence > 0
-    melody, whole, trails_off, breaks_off = weights.features
-    assert melody > 0 < whole
+    prosody, whole, trails_off, breaks_off = weights.features
+    assert prosody > 0 < whole
     assert trails_off < 0 > breaks_off
 
 
@@ -115,16 +115,16 @@ def test_numbers_punctuation_and_case_make_no_difference() -> None:
 def test_the_melody_is_wanted_only_where_it_may_matter() -> None:
     sure = Evidence(None, "Turn off the lights.", 0.003, 0.001)
     unsure = Evidence(None, "Turn off the", 0.05, 0.002)
-    assert not wants_melody(sure, COMMIT)
-    assert wants_melody(unsure, COMMIT)
-    assert not wants_melody(replace(unsure, melody=0.2), COMMIT)
+    assert not wants_prosody(sure, COMMIT)
+    assert wants_prosody(unsure, COMMIT)
+    assert not wants_prosody(replace(unsure, prosody=0.2), COMMIT)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["Yes.", "Set a timer for", "What's the date?", "I would like..."]))
 def test_a_melody_that_is_not_heard_counts_as_a_doubtful_one(trails_off: float, breaks_off: float, said: str) -> None:
     unheard = Evidence(None, said, trails_off, breaks_off)
     assert (
-        probability(replace(unheard, melody=0.0), 200)
+        probability(replace(unheard, prosody=0.0), 200)
         < probability(unheard, 200)
-        < probability(replace(unheard, melody=1.0), 200)
+        < probability(replace(unheard, prosody=1.0), 200)
     )

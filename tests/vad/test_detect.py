@@ -6,9 +6,9 @@ from voice.vad.detect import (
     END_LAG_SAMPLES,
     SilenceBegan,
     SilenceGoesOn,
+    SpeechDetected,
     SpeechEvent,
     SpeechResumed,
-    SpeechStarted,
     SpeechTracker,
 )
 
@@ -21,7 +21,7 @@ def events(probabilities: list[float], config: VadConfig | None = None) -> list[
 
 
 def test_speech_starts_after_its_minimum_and_is_back_dated() -> None:
-    assert events([0.1, 0.9, 0.9]) == [SpeechStarted(W)]
+    assert events([0.1, 0.9, 0.9]) == [SpeechDetected(W)]
 
 
 def test_a_click_never_starts() -> None:
@@ -31,7 +31,7 @@ def test_a_click_never_starts() -> None:
 def test_a_longer_minimum_needs_a_longer_sound() -> None:
     config = VadConfig(min_speech_ms=100)
     assert events([0.9] * 3, config) == []
-    assert events([0.9] * 4, config) == [SpeechStarted(0)]
+    assert events([0.9] * 4, config) == [SpeechDetected(0)]
 
 
 def test_an_utterance_can_be_begun_on_other_evidence() -> None:
@@ -45,7 +45,7 @@ def test_an_utterance_can_be_begun_on_other_evidence() -> None:
 
 def test_between_the_thresholds_the_state_stays() -> None:
     assert events([0.4] * 5) == []
-    assert events([0.9, 0.4, 0.4, 0.4]) == [SpeechStarted(0)]
+    assert events([0.9, 0.4, 0.4, 0.4]) == [SpeechDetected(0)]
 
 
 def test_silence_begins_at_once_and_goes_on() -> None:
@@ -60,7 +60,7 @@ def test_silence_begins_at_once_and_goes_on() -> None:
 def test_speech_that_goes_on_is_told_at_once_and_moves_the_end() -> None:
     found = events([0.9] * 4 + [0.1] + [0.9] * 4 + [0.1])
     assert found == [
-        SpeechStarted(0),
+        SpeechDetected(0),
         SilenceBegan(4 * W - END_LAG_SAMPLES),
         SpeechResumed(5 * W),
         SilenceBegan(9 * W - END_LAG_SAMPLES),
@@ -81,7 +81,7 @@ def test_close_ends_the_utterance_and_the_count_goes_on() -> None:
     assert (tracker.in_utterance, tracker.speaking) == (False, False)
     assert tracker.push(0.1) is None
     assert tracker.push(0.9) is None
-    assert tracker.push(0.9) == SpeechStarted(4 * W)
+    assert tracker.push(0.9) == SpeechDetected(4 * W)
 
 
 def test_reset_begins_at_sample_zero() -> None:
@@ -90,7 +90,7 @@ def test_reset_begins_at_sample_zero() -> None:
     tracker.reset()
     assert tracker.samples == 0
     assert tracker.push(0.9) is None
-    assert tracker.push(0.9) == SpeechStarted(0)
+    assert tracker.push(0.9) == SpeechDetected(0)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), max_size=80))
@@ -105,12 +105,12 @@ def test_events_come_in_an_order_that_makes_sense(probabilities: list[float]) ->
         match event:
             case None:
                 continue
-            case SpeechStarted(start_sample):
+            case SpeechDetected(start_sample):
                 assert last is None
                 assert start_sample <= now - 2 * W
                 start = start_sample
             case SilenceBegan(end):
-                assert isinstance(last, SpeechStarted | SpeechResumed)
+                assert isinstance(last, SpeechDetected | SpeechResumed)
                 assert start <= end < now
                 assert p < 0.35
             case SilenceGoesOn(end, silence_ms):

@@ -199,7 +199,7 @@ BAD: list[bytes | str] = [
     msgspec.msgpack.encode(["verify", 1]),
     msgspec.msgpack.encode({"verify": 1}),
     b"\x91" * 5000,
-    wire.encode(wire.Hello(1, "", "", "", "", 1, 1, 1, 1, 1.0)),
+    wire.encode(wire.VerifierHello(1, "", "", "", "", 1, 1, 1, 1, 1.0)),
 ]
 REFUSED = [
     verify(keep=5),

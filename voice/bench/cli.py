@@ -313,7 +313,7 @@ async def _speculative(
         edge = edge or quantised(config.llm.model, "q4_0")
         target = target or quantised(config.llm.model, "q8_0")
     with progress_bar() as bar:
-        size = bench.QUICK if quick else bench.Size()
+        size = bench.QUICK if quick else bench.RunSize()
         found = await bench.run(config, edge=edge, target=target, size=size, progress=stages(bar))
     show(bench.figures(found), f"{edge.name} drafts for {target.name}")
     if json is not None:

@@ -242,7 +242,7 @@ class _Asked:
     def take(self, message: Received) -> None:
         """Note one message."""
         match message:
-            case m.SpeechStarted(turn=turn) if self.text is None:
+            case m.SpeechStartedMessage(turn=turn) if self.text is None:
                 self.turns.add(turn)
             case m.TranscriptMessage(role="user", final=True, text=text, turn=int(turn)) if text.strip() == self.text:
                 self.turns.add(turn)

@@ -60,7 +60,7 @@ class TurnHeard:
         return np.concatenate([piece.samples for piece in self.pieces]) if self.pieces else np.zeros(0, dtype=np.float32)
 
 
-class Listener:
+class ReplayListener:
     """Sorts what a server sends into turns. Pure: the time of arrival is in the audio."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -81,7 +81,7 @@ class Listener:
             case m.TranscriptMessage(role="agent", text=text, turn=int(turn)):
                 self._speaking = turn
                 self._turn(turn).clauses.append(text)
-            case m.TurnReopened(turn=turn):
+            case m.TurnReopenedMessage(turn=turn):
                 heard = self._turn(turn)
                 heard.reopened += 1
                 heard.clauses, heard.pieces = [], []
@@ -89,7 +89,7 @@ class Listener:
                 self._turn(turn).end_reason = reason
             case m.Trace(turn=turn, record=record):
                 self._turn(turn).record = record
-            case m.SpeechStarted(turn=turn) | m.SpeechStopped(turn=turn):
+            case m.SpeechStartedMessage(turn=turn) | m.SpeechStoppedMessage(turn=turn):
                 self._turn(turn)
             case m.Error():
                 self.errors.append(message)
@@ -128,7 +128,7 @@ async def replay(client: VoiceClient, recording: Samples) -> list[TurnHeard]:
         ServerUnreachable: the connection ended first.
         ProtocolError: the server refused something or does not finish.
     """
-    listener = Listener(client.rate_hz)
+    listener = ReplayListener(client.rate_hz)
     listening = asyncio.create_task(_listen(client, listener), name="listen")
     try:
         start_s = await _play(client, recording, listener, listening)
@@ -147,13 +147,13 @@ async def replay(client: VoiceClient, recording: Samples) -> list[TurnHeard]:
     return [listener.turns[number] for number in sorted(listener.turns)]
 
 
-async def _listen(client: VoiceClient, listener: Listener) -> None:
+async def _listen(client: VoiceClient, listener: ReplayListener) -> None:
     async for message in client:
         listener.take(message)
     raise ProtocolError("the server closed the connection before the reply was over", code="closed_early")
 
 
-async def _play(client: VoiceClient, recording: Samples, listener: Listener, listening: asyncio.Task[None]) -> float:
+async def _play(client: VoiceClient, recording: Samples, listener: ReplayListener, listening: asyncio.Task[None]) -> float:
     """Send the recording and then silence, in real time, until all turns are over; return when the recording began."""
     frame = client.rate_hz * FRAME_MS // 1000
     silence = np.zeros(frame, dtype=np.float32)

@@ -14,7 +14,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from voice.cloud.breaker import Breaker
-from voice.cloud.connection import KEPT_S, Link
+from voice.cloud.connection import KEPT_S, CloudConnection
 from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
 from voice.core.budget import Quantiles
 from voice.core.clock import Clock, MonotonicClock
@@ -47,7 +47,7 @@ class CloudChat:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # half a second to import: only who uses a cloud pays it
 
         http = DefaultAsyncHttpxClient(limits=httpx2.Limits(keepalive_expiry=KEPT_S))
-        self._link = Link(config, http, self._clock)
+        self._link = CloudConnection(config, http, self._clock)
         key = os.environ.get(config.api_key_env) or "none"
         self._client = AsyncOpenAI(base_url=config.base_url, api_key=key, max_retries=0, timeout=60.0, http_client=http)
 

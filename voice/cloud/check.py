@@ -18,7 +18,7 @@ WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What one check found: the cause in ``says``, what to do about it in ``cure``."""
 
     name: str
@@ -27,31 +27,33 @@ class Finding:
     cure: str = ""
 
 
-async def check(config: CloudConfig) -> list[Finding]:
+async def check(config: CloudConfig) -> list[CheckResult]:
     """Address, certificate, key, model, an answer and prices, in this order; what stands behind a failure is not tried."""
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     for step in (_address, _certificate, _model, _answer):
         try:
             async with asyncio.timeout(WITHIN_S):
                 finding = await step(config)
         except TimeoutError:
-            finding = Finding(step.__name__.strip("_"), "error", f"{config.base_url} does not answer within {WITHIN_S:.0f} s")
+            finding = CheckResult(
+                step.__name__.strip("_"), "error", f"{config.base_url} does not answer within {WITHIN_S:.0f} s"
+            )
         found.append(finding)
         if finding.state == "error":
             return found
     return [*found, prices(config)]
 
 
-def prices(config: CloudConfig) -> Finding:
+def prices(config: CloudConfig) -> CheckResult:
     """Whether there are prices to reckon with (pure)."""
     if config.price_in == 0 and config.price_out == 0:
-        return Finding(
+        return CheckResult(
             "prices",
             "warning",
             "cloud turns count as free of charge",
             "set cloud.price_in and cloud.price_out (a million tokens)",
         )
-    return Finding("prices", "ok", f"{config.price_in:g} in, {config.price_out:g} out for a million tokens")
+    return CheckResult("prices", "ok", f"{config.price_in:g} in, {config.price_out:g} out for a million tokens")
 
 
 def address_of(base_url: str) -> tuple[str, int]:
@@ -86,16 +88,16 @@ _OTHER_NAME = {62, 64}
 """X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 
 
-async def _address(config: CloudConfig) -> Finding:
+async def _address(config: CloudConfig) -> CheckResult:
     try:
         host, port = address_of(config.base_url)
     except ValueError as error:
-        return Finding("address", "error", f"cloud.base_url is no address: {error}", "write it as https://host/v1")
+        return CheckResult("address", "error", f"cloud.base_url is no address: {error}", "write it as https://host/v1")
     parts = urlsplit(config.base_url)
     try:
         await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        return Finding(
+        return CheckResult(
             "address",
             "error",
             f"the name {host!r} is not found: {error.strerror}",
@@ -109,31 +111,33 @@ async def _address(config: CloudConfig) -> Finding:
             if host in {"127.0.0.1", "localhost", "::1"}
             else "check cloud.base_url and the network"
         )
-        return Finding("address", "error", f"nobody answers at {host}:{port} ({error.strerror or error})", cure)
+        return CheckResult("address", "error", f"nobody answers at {host}:{port} ({error.strerror or error})", cure)
     writer.close()
     plain = parts.scheme == "http" and host not in {"127.0.0.1", "localhost", "::1"}
     if plain:
-        return Finding("address", "warning", f"{host}:{port} is reached, but in the clear", "use https:// beyond this machine")
-    return Finding("address", "ok", f"{host}:{port} answers")
+        return CheckResult(
+            "address", "warning", f"{host}:{port} is reached, but in the clear", "use https:// beyond this machine"
+        )
+    return CheckResult("address", "ok", f"{host}:{port} answers")
 
 
-async def _certificate(config: CloudConfig) -> Finding:
+async def _certificate(config: CloudConfig) -> CheckResult:
     if not config.base_url.startswith("https://"):
-        return Finding("certificate", "ok", "none is needed: plain http")
+        return CheckResult("certificate", "ok", "none is needed: plain http")
     host, port = address_of(config.base_url)
     try:
         _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
     except ssl.SSLError as error:
-        return Finding("certificate", "error", *certificate_cure(error, host))
+        return CheckResult("certificate", "error", *certificate_cure(error, host))
     except OSError as error:
-        return Finding(
+        return CheckResult(
             "certificate", "error", f"{host} hangs up during the handshake: {error}", "check the port in cloud.base_url"
         )
     writer.close()
-    return Finding("certificate", "ok", "trusted")
+    return CheckResult("certificate", "ok", "trusted")
 
 
-async def _model(config: CloudConfig) -> Finding:
+async def _model(config: CloudConfig) -> CheckResult:
     """The key and the model's name, from the endpoint's own list."""
     from openai import AsyncOpenAI
 
@@ -145,19 +149,21 @@ async def _model(config: CloudConfig) -> Finding:
             mapped = cloud_error(error, config)
             if mapped.error_code == "cloud_refused":
                 said = "is not accepted" if key else "is not set"
-                return Finding("key", "error", f"the key in {config.api_key_env} {said}", f"export {config.api_key_env}=…")
+                return CheckResult("key", "error", f"the key in {config.api_key_env} {said}", f"export {config.api_key_env}=…")
             if mapped.error_code == "cloud_unknown":
-                return Finding(
+                return CheckResult(
                     "model", "warning", "the endpoint does not list its models", "the next check tries the model itself"
                 )
-            return Finding("model", "error", str(mapped))
+            return CheckResult("model", "error", str(mapped))
     if config.model in names:
-        return Finding("model", "ok", f"{config.model} is there" + ("" if key else "; no key is set, and none is asked for"))
+        return CheckResult(
+            "model", "ok", f"{config.model} is there" + ("" if key else "; no key is set, and none is asked for")
+        )
     near = difflib.get_close_matches(config.model, names, 3, 0.3) or sorted(names)[:3]
-    return Finding("model", "error", f"there is no model {config.model!r}", f"set cloud.model: {', '.join(near)} …")
+    return CheckResult("model", "error", f"there is no model {config.model!r}", f"set cloud.model: {', '.join(near)} …")
 
 
-async def _answer(config: CloudConfig) -> Finding:
+async def _answer(config: CloudConfig) -> CheckResult:
     chat = CloudChat(config)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -166,9 +172,9 @@ async def _answer(config: CloudConfig) -> Finding:
         async for _ in reply:
             first_ms = (loop.time() - began_s) * 1000
             await reply.aclose()
-            return Finding("answer", "ok", f"a first token after {first_ms:.0f} ms")
+            return CheckResult("answer", "ok", f"a first token after {first_ms:.0f} ms")
     except CloudError as error:
-        return Finding("answer", "error", str(error))
+        return CheckResult("answer", "error", str(error))
     finally:
         await chat.aclose()
-    return Finding("answer", "error", "the model answers with nothing", "try another cloud.model")
+    return CheckResult("answer", "error", "the model answers with nothing", "try another cloud.model")

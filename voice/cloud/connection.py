@@ -27,7 +27,7 @@ WINDOW = 8
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-class Link:
+class CloudConnection:
     """The connection to one endpoint. Belongs to one event loop.
 
     Args:

@@ -94,10 +94,10 @@ async def _one_turn(client: "VoiceClient", line: str, *, speak: Path | None, as_
 
 async def _follow(client: "VoiceClient", line: str, *, show: bool) -> "TurnHeard":
     """The turn that answers the line; its record comes last."""
-    from voice.client.replay import Listener
+    from voice.client.replay import ReplayListener
     from voice.protocol import messages as m
 
-    listener, turn = Listener(client.rate_hz), 0
+    listener, turn = ReplayListener(client.rate_hz), 0
     async for message in client.ask(line):
         listener.take(message)
         if show and isinstance(message, m.TranscriptMessage) and message.role == "agent":

@@ -13,7 +13,7 @@ from voice.core.config import Config
 from voice.core.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from voice.cloud.check import Finding
+    from voice.cloud.check import CheckResult
 
 _LLAMA = """
 import llama_cpp
@@ -37,7 +37,7 @@ def doctor(
     from dataclasses import asdict
 
     people = console()
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     for finding in _everything(context):
         found.append(finding)
         if as_json:
@@ -51,24 +51,24 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _everything(context: typer.Context) -> "Iterator[Finding]":
-    from voice.cloud.check import Finding
+def _everything(context: typer.Context) -> "Iterator[CheckResult]":
+    from voice.cloud.check import CheckResult
 
     try:
         config = settings(context)
     except ConfigError as error:
-        yield Finding("settings", "error", str(error), "voice config prints every setting; what follows uses the defaults")
+        yield CheckResult("settings", "error", str(error), "voice config prints every setting; what follows uses the defaults")
         config = Config()
     else:
-        yield Finding("settings", "ok", "can be read")
+        yield CheckResult("settings", "ok", "can be read")
     yield from _machine(config)
     yield from _cloud(config)
 
 
-def _cloud(config: Config) -> "list[Finding]":
-    from voice.cloud.check import Finding, check
+def _cloud(config: Config) -> "list[CheckResult]":
+    from voice.cloud.check import CheckResult, check
 
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     if config.draft.engine != "off":
         from voice.draft.check import check as check_drafting
 
@@ -76,20 +76,20 @@ def _cloud(config: Config) -> "list[Finding]":
     if config.cloud.enabled:
         findings += run(check(config.cloud))
     if not findings:
-        return [Finding("cloud", "ok", "not enabled: nothing leaves this machine", "to try one: voice cloud")]
+        return [CheckResult("cloud", "ok", "not enabled: nothing leaves this machine", "to try one: voice cloud")]
     if config.route.mode == "edge":
         findings.append(
-            Finding("route", "warning", 'route.mode is "edge": the cloud is never asked', 'set route.mode to "hybrid"')
+            CheckResult("route", "warning", 'route.mode is "edge": the cloud is never asked', 'set route.mode to "hybrid"')
         )
     return findings
 
 
-def _machine(config: Config) -> "Iterator[Finding]":
-    from voice.cloud.check import Finding
+def _machine(config: Config) -> "Iterator[CheckResult]":
+    from voice.cloud.check import CheckResult
     from voice.core.cpu import cores, identity
 
     yield python(sys.version_info[:2])
-    yield Finding("machine", "ok", f"{cores()} cores, {identity()}")
+    yield CheckResult("machine", "ok", f"{cores()} cores, {identity()}")
     yield library()
     for name in models(config):
         yield model(name)
@@ -97,21 +97,21 @@ def _machine(config: Config) -> "Iterator[Finding]":
     yield _port(config)
 
 
-def python(version: tuple[int, int]) -> "Finding":
+def python(version: tuple[int, int]) -> "CheckResult":
     """Whether this Python suits (pure)."""
-    from voice.cloud.check import Finding
+    from voice.cloud.check import CheckResult
 
     said = f"Python {version[0]}.{version[1]}"
     if (3, 11) <= version < (3, 14):
-        return Finding("python", "ok", said)
-    return Finding(
+        return CheckResult("python", "ok", said)
+    return CheckResult(
         "python", "warning", f"{said}: nobody has tried it", "VOICE_PYTHON=/path/to/python3.13 scripts/start, after rm -r .venv"
     )
 
 
-def library(command: Sequence[str] = (sys.executable, "-c", _LLAMA)) -> "Finding":
+def library(command: Sequence[str] = (sys.executable, "-c", _LLAMA)) -> "CheckResult":
     """Load llama.cpp in a process of its own: a build for another processor does not raise, it crashes."""
-    from voice.cloud.check import Finding
+    from voice.cloud.check import CheckResult
 
     cure = "rm -r .venv ~/.cache/voice/wheels && scripts/start"
     try:
@@ -119,11 +119,11 @@ def library(command: Sequence[str] = (sys.executable, "-c", _LLAMA)) -> "Finding
             command, capture_output=True, text=True, errors="replace", timeout=30, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("llama.cpp", "error", f"the library does not load: {error}", cure)
+        return CheckResult("llama.cpp", "error", f"the library does not load: {error}", cure)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it crashed without a word"])[-1]
-        return Finding("llama.cpp", "error", f"the library does not load (code {done.returncode}): {last}", cure)
-    return Finding("llama.cpp", "ok", done.stdout.strip())
+        return CheckResult("llama.cpp", "error", f"the library does not load (code {done.returncode}): {last}", cure)
+    return CheckResult("llama.cpp", "ok", done.stdout.strip())
 
 
 def models(config: Config) -> list[str]:
@@ -135,30 +135,30 @@ def models(config: Config) -> list[str]:
     return list(dict.fromkeys([*needed, *chosen.values()]))
 
 
-def model(name: str) -> "Finding":
+def model(name: str) -> "CheckResult":
     """Whether a model of the settings is there: one of the manifest is hashed anew, one's own is only looked at."""
-    from voice.cloud.check import Finding
+    from voice.cloud.check import CheckResult
     from voice.models import locate, manifest, store
 
     known = manifest.load().find(name)
     try:
         if known is None:
-            return Finding("model", "ok", f"{locate(name)} is there")
+            return CheckResult("model", "ok", f"{locate(name)} is there")
     except ModelError as error:
-        return Finding("model", "error", str(error), "check the path in the settings")
+        return CheckResult("model", "error", str(error), "check the path in the settings")
     report = store.report(known, hash_again=True)
     if report.problem:
-        return Finding("model", "error", report.problem, f"voice models fetch {name}")
-    return Finding("model", "ok", f"{name}: {report.state}")
+        return CheckResult("model", "error", report.problem, f"voice models fetch {name}")
+    return CheckResult("model", "ok", f"{name}: {report.state}")
 
 
-def _microphone() -> "Finding":
-    from voice.cloud.check import Finding
+def _microphone() -> "CheckResult":
+    from voice.cloud.check import CheckResult
 
     try:
         import sounddevice
     except OSError:
-        return Finding(
+        return CheckResult(
             "sound",
             "warning",
             "the PortAudio library is not there; only a microphone needs it",
@@ -166,12 +166,14 @@ def _microphone() -> "Finding":
         )
     count = sum(device["max_input_channels"] > 0 for device in sounddevice.query_devices())
     if not count:
-        return Finding("sound", "warning", "no microphone is there", "plug one in, or speak through a client: docs/protocol.md")
-    return Finding("sound", "ok", f"{count} microphone(s)")
+        return CheckResult(
+            "sound", "warning", "no microphone is there", "plug one in, or speak through a client: docs/protocol.md"
+        )
+    return CheckResult("sound", "ok", f"{count} microphone(s)")
 
 
-def _port(config: Config) -> "Finding":
-    from voice.cloud.check import Finding
+def _port(config: Config) -> "CheckResult":
+    from voice.cloud.check import CheckResult
 
     address = (config.server.host, config.server.port)
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -181,10 +183,10 @@ def _port(config: Config) -> "Finding":
             trial.bind(address)
         except (OSError, UnicodeError) as error:
             said = getattr(error, "strerror", None) or error
-            return Finding(
+            return CheckResult(
                 "port",
                 "warning",
                 f"{address[0]}:{address[1]} cannot be listened on: {said}",
                 "voice serve --port 9000",
             )
-    return Finding("port", "ok", f"{address[0]}:{address[1]} is free")
+    return CheckResult("port", "ok", f"{address[0]}:{address[1]} is free")

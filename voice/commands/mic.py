@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from voice.mic.daemon import Daemon
     from voice.mic.gate import Gate
-    from voice.mic.sound import Choice
+    from voice.mic.sound import DeviceChoice
 
 
 class Mode(StrEnum):
@@ -55,9 +55,9 @@ def mic(
     if unit:
         _print_unit(url=url, microphone=microphone, speaker=speaker, mode=mode, wake_word=wake_word, latency=latency, echo=echo)
         return
-    from voice.mic.sound import Choice
+    from voice.mic.sound import DeviceChoice
 
-    choice = Choice(microphone, speaker, _latency(latency), cancel_echo=echo)
+    choice = DeviceChoice(microphone, speaker, _latency(latency), cancel_echo=echo)
     with suppress(asyncio.CancelledError):
         run(_mic(settings(context), url, choice, mode.value, wake_word, service=service))
 
@@ -109,7 +109,7 @@ def _latency(text: str) -> str | float:
     raise ConfigError(f"--latency {text!r}: write low, high, or 1 to 2000 (milliseconds)")
 
 
-async def _mic(config: Config, url: str | None, choice: "Choice", mode: str, wake_word: str, *, service: bool) -> None:
+async def _mic(config: Config, url: str | None, choice: "DeviceChoice", mode: str, wake_word: str, *, service: bool) -> None:
     from voice.mic.connection import Address
     from voice.mic.daemon import Daemon
     from voice.mic.devices import choose, devices, portaudio

@@ -70,7 +70,7 @@ class Recognizer(Protocol):
 
 
 class TurnDetector(Protocol):
-    """End of turn from the sound alone (melody, pace). One per process."""
+    """End of turn from the sound alone (prosody, pace). One per process."""
 
     async def completeness(self, audio: Samples) -> float:
         """The probability (0 to 1) that the speaker has finished, from the last 8 s (16 kHz).

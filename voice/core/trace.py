@@ -36,7 +36,7 @@ class Mark(StrEnum):
     VAD_SILENCE = "vad_silence"
     """The pause was noticed and the reply begun."""
     ASR_FINAL = "asr_final"
-    MELODY = "melody"
+    PROSODY = "melody"
     """The sound's own end-of-turn probability was known."""
     ROUTE = "route"
     LLM_FIRST_TOKEN = "llm_first_token"

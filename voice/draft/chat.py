@@ -2,7 +2,7 @@
 
 Strategy: the prompt is tokenised once, in the verifier's vocabulary. Where that is also the edge model's, its tokens are the
 draft; otherwise its text is, as far as the verifier's tokenizer can be had (:mod:`voice.draft.vocabulary`,
-:mod:`voice.draft.text`). :class:`~voice.draft.loop.Reply` does the rest. What the verifier cannot do the cloud does where there
+:mod:`voice.draft.text`). :class:`.DraftedReply` does the rest. What the verifier cannot do the cloud does where there
 is one, else the edge: a turn is always answered, and :attr:`DraftedChat.trace` says by whom.
 """
 
@@ -19,10 +19,10 @@ from voice.core.interfaces import Chat, Message, Token
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.edge import EdgeDrafter, identity_of
 from voice.draft.health import Health
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.plan import Controller
-from voice.draft.reply_options import Account, Drafter, Terms
-from voice.draft.target_tokenizers import Tongues, own_tongue
+from voice.draft.reply_options import Drafter, DraftTally, ReplyOptions
+from voice.draft.target_tokenizers import TargetTokenizers, own_tongue
 from voice.draft.text import TextDrafter, Tongue
 from voice.draft.verifier import Block, Identity, Verifier
 from voice.draft.vocabulary import compare
@@ -78,7 +78,7 @@ class DraftedModel:
         self.notify = notify or (lambda code, message: _log.warning("%s: %s", code, message))
         self.identity = identity_of(edge, max_draft=config.max_draft)
         self.own = own_tongue(edge)
-        self.tongues = Tongues(edge.config, config.tokenizer)
+        self.tongues = TargetTokenizers(edge.config, config.tokenizer)
         self._controllers: dict[str, Controller] = {}
         self._told: set[str] = set()
 
@@ -174,7 +174,7 @@ class DraftedChat:
         prompt = self._prompt(tongue, messages, max_tokens, prefix)
         self._drafter = self._drafter_for(tongue, messages, max_tokens, prefix, len(prompt))
         terms = self._terms(tongue, prompt, max_tokens, kind)
-        reply = Reply(self._drafter, verifier, self._model.controller(verifier.identity), terms)
+        reply = DraftedReply(self._drafter, verifier, self._model.controller(verifier.identity), terms)
         expected = reply.account.plan.gain
         text = TextStream(tongue.prompts.markers)
         tokens = reply.tokens()
@@ -311,7 +311,7 @@ class DraftedChat:
         self._drafter.prompted(self._prompt(model.own, messages, max_tokens, prefix), target_tokens)
         return self._drafter
 
-    def _terms(self, tongue: Tongue, prompt: list[int], max_tokens: int, kind: str) -> Terms:
+    def _terms(self, tongue: Tongue, prompt: list[int], max_tokens: int, kind: str) -> ReplyOptions:
         config = self._model.config
         room = self._model.edge.config.context_tokens - 1 - len(prompt)
 
@@ -319,7 +319,7 @@ class DraftedChat:
             starts = [i for i, token in enumerate(tokens) if i and tongue.vocabulary.piece(token)[:1] in (b" ", b"\n")]
             return starts[-1] if starts else 0
 
-        return Terms(
+        return ReplyOptions(
             tuple(prompt),
             min(max_tokens, room),
             ends=tongue.ends.__contains__,
@@ -331,7 +331,7 @@ class DraftedChat:
             alone=self._alone,
         )
 
-    def _close_account(self, account: Account, verifier: Verifier, kind: str, expected: float) -> None:
+    def _close_account(self, account: DraftTally, verifier: Verifier, kind: str, expected: float) -> None:
         who, model = verifier.identity, self._model
         streamed_ms = model.controller(who).token.value_ms
         acceptance = account.acceptance

@@ -5,42 +5,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voice import models
-from voice.cloud.check import Finding
+from voice.cloud.check import CheckResult
 from voice.core.config import Config
 from voice.core.errors import VoiceError
 from voice.draft.connect import connector, plain
 from voice.draft.edge import fingerprints
-from voice.draft.target_tokenizers import Tongues
+from voice.draft.target_tokenizers import TargetTokenizers
 from voice.draft.verifier import Identity, Verifier
 from voice.draft.vocabulary import compare
 from voice.llm.prompts import Prompts
 from voice.llm.vocabulary import Vocabulary
 
 
-async def check(config: Config) -> Sequence[Finding]:
+async def check(config: Config) -> Sequence[CheckResult]:
     """Connect, and compare the two models."""
     draft = config.draft
     if draft.engine == "predicted":
-        return [Finding("drafting", "ok", f"{config.cloud.base_url} is told what the edge expects (predicted outputs)")]
+        return [CheckResult("drafting", "ok", f"{config.cloud.base_url} is told what the edge expects (predicted outputs)")]
     try:
         verifier = await connector(draft)()
     except VoiceError as error:
-        return [Finding("drafting", "error", str(error), "draft.engine = off does without")]
+        return [CheckResult("drafting", "error", str(error), "draft.engine = off does without")]
     try:
         who = verifier.identity
-        found = [Finding("drafting", "ok", f"{who.model} verifies at {draft.url}, round trip {who.rtt_ms:.0f} ms")]
+        found = [CheckResult("drafting", "ok", f"{who.model} verifies at {draft.url}, round trip {who.rtt_ms:.0f} ms")]
         return [*found, await _match(config, verifier)]
     except VoiceError as error:
-        return [Finding("drafting", "error", str(error), "voice models verify")]
+        return [CheckResult("drafting", "error", str(error), "voice models verify")]
     finally:
         if (closing := getattr(verifier, "aclose", None)) is not None:
             await closing()
 
 
-async def _match(config: Config, verifier: Verifier) -> Finding:
+async def _match(config: Config, verifier: Verifier) -> CheckResult:
     """What the two models can do together."""
     edge = await asyncio.to_thread(_edge, config)
-    tongues, problem, tongue = Tongues(config.llm, config.draft.tokenizer), "", None
+    tongues, problem, tongue = TargetTokenizers(config.llm, config.draft.tokenizer), "", None
     trusted = config.draft.same_vocabulary
     if compare(edge, verifier.identity, trusted=trusted).match != "token":
         try:
@@ -50,11 +50,11 @@ async def _match(config: Config, verifier: Verifier) -> Finding:
     found = compare(edge, verifier.identity, trusted=trusted, tokenizer=tongue is not None)
     tongues.close()
     if found.match != "plain":
-        return Finding("drafting", "ok", found.why)
+        return CheckResult("drafting", "ok", found.why)
     if plain(config) is not None:
-        return Finding("drafting", "warning", f"{found.why}{problem}; replies are streamed", "set draft.tokenizer")
+        return CheckResult("drafting", "warning", f"{found.why}{problem}; replies are streamed", "set draft.tokenizer")
     cure = "set draft.tokenizer to a GGUF of the verifier's model, or enable [cloud] for its plain answers"
-    return Finding("drafting", "error", f"{found.why}{problem}, so that the edge answers everything", cure)
+    return CheckResult("drafting", "error", f"{found.why}{problem}, so that the edge answers everything", cure)
 
 
 def _edge(config: Config) -> Identity:

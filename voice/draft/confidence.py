@@ -31,7 +31,7 @@ MEMORY = 1000.0
 
 
 @dataclass(slots=True)
-class Calibration:
+class DraftCalibration:
     """How often tokens of a confidence stand."""
 
     stood: list[float] = field(default_factory=lambda: [PRIOR_WEIGHT * math.sqrt((i + 0.5) / BINS) for i in range(BINS)])

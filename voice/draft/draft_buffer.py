@@ -4,11 +4,11 @@ import asyncio
 from collections import deque
 
 from voice.draft.acceptance import Proposal
-from voice.draft.confidence import Calibration
+from voice.draft.confidence import DraftCalibration
 from voice.draft.reply_options import Drafter
 
 
-class Ahead:
+class DraftBuffer:
     """The draft of one reply.
 
     Args:
@@ -17,7 +17,7 @@ class Ahead:
         calibration: how often tokens of a confidence stand.
     """
 
-    def __init__(self, drafter: Drafter, tokens: list[int], calibration: Calibration) -> None:
+    def __init__(self, drafter: Drafter, tokens: list[int], calibration: DraftCalibration) -> None:
         self._drafter = drafter
         self._tokens = tokens
         self._calibration = calibration

@@ -16,7 +16,7 @@ from voice.draft.verifier import Identity
 from voice.draft.vocabulary import fingerprint, template_fingerprint
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.prompts import Prompts
-from voice.llm.sequence import Choice, Job
+from voice.llm.sequence import Job, Selection
 from voice.llm.stream import TokenStream
 from voice.llm.vocabulary import Vocabulary
 
@@ -75,7 +75,7 @@ class EdgeDrafter:
         stream: TokenStream[Proposal] = TokenStream(AHEAD_TOKENS, self._chat.wake)
         self._stream = stream
         writing = _Writing(stream, self._sampling, self._rng, self._times_ms)
-        self._job = self._chat.choose(list(tokens), Choice(writing, len(tokens), goes_on=True), writing, max_tokens=room)
+        self._job = self._chat.choose(list(tokens), Selection(writing, len(tokens), goes_on=True), writing, max_tokens=room)
 
     @property
     def token_ms(self) -> float:

@@ -21,11 +21,11 @@ from typing import Any, Literal
 
 from voice.core.errors import ChatError, VerifierError
 from voice.draft.acceptance import Proposal
-from voice.draft.draft_buffer import Ahead
+from voice.draft.draft_buffer import DraftBuffer
 from voice.draft.plan import Controller, Plan
-from voice.draft.reply_options import Account, Approved, Drafter, Terms
+from voice.draft.reply_options import Approved, Drafter, DraftTally, ReplyOptions
 from voice.draft.tasks import forget, next_of, retire, stop
-from voice.draft.verifier import Block, Chosen, Verdict, Verifier, believe
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Verifier, believe
 
 RECONSIDER_AFTER = 24
 """Judged tokens of a reply after which the plan is made anew, and again after as many."""
@@ -43,20 +43,20 @@ STALE_ANSWERS = 3
 @dataclass(slots=True)
 class _Flight:
     block: Block
-    task: "asyncio.Task[Verdict]"
+    task: "asyncio.Task[DraftVerdict]"
     sent_s: float
 
 
-class Reply:
+class DraftedReply:
     """One reply. :meth:`tokens` may be iterated once."""
 
-    def __init__(self, drafter: Drafter, verifier: Verifier, controller: Controller, terms: Terms) -> None:
+    def __init__(self, drafter: Drafter, verifier: Verifier, controller: Controller, terms: ReplyOptions) -> None:
         self._drafter = drafter
         self._verifier = verifier
         self._controller = controller
         self._terms = terms
         self._tokens = list(terms.prefix)
-        self._ahead = Ahead(drafter, self._tokens, controller.calibration)
+        self._ahead = DraftBuffer(drafter, self._tokens, controller.calibration)
         self._flights: deque[_Flight] = deque()
         self._out: deque[Approved] = deque()
         self._stream: AsyncGenerator[Chosen, None] | None = None
@@ -69,7 +69,7 @@ class Reply:
         self._depth = verifier.depth if self._offer is None else 0
         if drafter.token_ms:
             controller.draft.add(drafter.token_ms)
-        self.account = Account(plan=controller.plan(terms.kind, depth=self._depth))
+        self.account = DraftTally(plan=controller.plan(terms.kind, depth=self._depth))
 
     async def tokens(self) -> AsyncGenerator[Approved, None]:
         """The reply, each token as soon as it is approved.
@@ -238,7 +238,7 @@ class Reply:
         self._abandon_flights()
         self._ahead.sent_to = len(self._tokens)
 
-    def _note_flight(self, flight: _Flight, verdict: Verdict) -> None:
+    def _note_flight(self, flight: _Flight, verdict: DraftVerdict) -> None:
         self.account.rounds += 1
         self._controller.flight(
             took_ms=(asyncio.get_running_loop().time() - flight.sent_s) * 1e3,
@@ -248,7 +248,7 @@ class Reply:
             prompt=self.account.approved == 0,
         )
 
-    def _apply(self, block: Block, verdict: Verdict) -> None:
+    def _apply(self, block: Block, verdict: DraftVerdict) -> None:
         known = len(self._tokens) - len(block.prefix)
         if known < 0 or [chosen.token for chosen in verdict.tokens[:known]] != self._tokens[len(block.prefix) :]:
             raise VerifierError("the verifier's answers contradict one another")

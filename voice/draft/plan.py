@@ -16,7 +16,7 @@ gain is worth it.
 from dataclasses import dataclass, field
 
 from voice.draft.acceptance import expected_tokens
-from voice.draft.confidence import Calibration, pays
+from voice.draft.confidence import DraftCalibration, pays
 
 MARGIN = 1.25
 """Blocks must be expected to be this many times as fast as streaming: the expectation is one of long replies."""
@@ -176,7 +176,7 @@ class Controller:
         self.block_token = Estimate()
         """What a draft token adds to a step."""
         self.draft = Estimate()
-        self.calibration = Calibration()
+        self.calibration = DraftCalibration()
 
     def acceptance(self, kind: str) -> Acceptance:
         """Of one kind of task. One that was never met begins where all others are."""

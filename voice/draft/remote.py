@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, W
 from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http, wire
 from voice.draft.acceptance import Sampling
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
 from voice.llm.header import MAX_BYTES
 
 TOKENIZER_WITHIN_S = 10.0
@@ -38,7 +38,7 @@ class _Waiting:
     def __init__(self, drafted: Sequence[int] | None) -> None:
         loop = asyncio.get_running_loop()
         self.drafted = drafted
-        self.verdict: asyncio.Future[Verdict] = loop.create_future()
+        self.verdict: asyncio.Future[DraftVerdict] = loop.create_future()
         self.verdict.add_done_callback(lambda future: None if future.cancelled() else future.exception())
         self.tokens: asyncio.Queue[Chosen | VerifierError | None] = asyncio.Queue()
 
@@ -52,7 +52,7 @@ class RemoteVerifier:
     """A connection to ``voice verifier``; open it with :meth:`connect`."""
 
     def __init__(
-        self, connection: ClientConnection, hello: wire.Hello, *, rtt_ms: float = 0.0, url: str = "", token: str = ""
+        self, connection: ClientConnection, hello: wire.VerifierHello, *, rtt_ms: float = 0.0, url: str = "", token: str = ""
     ) -> None:
         self._connection = connection
         self._address = (url, token)
@@ -114,7 +114,7 @@ class RemoteVerifier:
         stuck = any(now_s - stopped_s > STUCK_S for number, stopped_s in self._stopped.items() if number in self._waiting)
         return stuck or self._broken is not None
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
         drafted = [proposal.token for proposal in block.draft]
         self._ids += 1
@@ -229,7 +229,7 @@ class RemoteVerifier:
             self._break(VerifierError(f"the connection to the verifier broke: {error}"))
 
     def _take(self, answer: wire.Answer) -> None:
-        if isinstance(answer, wire.Hello):
+        if isinstance(answer, wire.VerifierHello):
             raise BadVerdict("the verifier introduces itself again")
         if isinstance(answer, wire.Failed) and answer.id == 0:
             raise VerifierError(f"the verifier does not understand: {answer.message}")
@@ -256,15 +256,15 @@ class RemoteVerifier:
         elif verdict is not None and not waiting.verdict.done():
             waiting.verdict.set_result(verdict)
 
-    def _verdict(self, waiting: _Waiting, answer: wire.Judged) -> Verdict:
+    def _verdict(self, waiting: _Waiting, answer: wire.Judged) -> DraftVerdict:
         if waiting.drafted is None:
             raise BadVerdict("a verdict where a stream was asked for")
         if answer.stale:
-            return Verdict(0, (), stale=True)
+            return DraftVerdict(0, (), stale=True)
         if not 0 <= answer.accepted <= len(waiting.drafted):
             raise BadVerdict(f"the verifier accepts {answer.accepted} tokens of a draft of {len(waiting.drafted)}")
         tokens = [*waiting.drafted[: answer.accepted], *([answer.token] if answer.token != -1 else [])]
-        return Verdict(
+        return DraftVerdict(
             answer.accepted, _chosen(tokens, answer.logprobs, self.identity.vocabulary_size), compute_ms=answer.compute_ms
         )
 
@@ -278,9 +278,9 @@ class RemoteVerifier:
         self._connection.transport.close()
 
 
-def _hello(data: bytes | str) -> wire.Hello:
+def _hello(data: bytes | str) -> wire.VerifierHello:
     hello = wire.answer(data)
-    if not isinstance(hello, wire.Hello) or hello.protocol != wire.VERSION or hello.vocabulary_size < 1:
+    if not isinstance(hello, wire.VerifierHello) or hello.protocol != wire.VERSION or hello.vocabulary_size < 1:
         raise VerifierError(f"it does not speak version {wire.VERSION} of the verifier's protocol")
     return hello
 

@@ -34,7 +34,7 @@ class Drafter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReplyOptions:
     """What a reply has to keep to.
 
     Attributes:
@@ -70,7 +70,7 @@ class Approved:
 
 
 @dataclass(slots=True)
-class Account:
+class DraftTally:
     """What a reply came to. Tokens, unless the name says otherwise.
 
     Attributes:

@@ -15,7 +15,7 @@ import numpy as np
 from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http
 from voice.draft.acceptance import Sampling
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
 
 MAX_TOP = 128
 """Of a sampled target's top-k: what is asked for at most."""
@@ -51,7 +51,7 @@ class SglangVerifier:
         rtt_ms = await http.rtt_ms(client, "/get_model_info")
         return cls(client, Identity(found["model_path"], version=str(found.get("weight_version", "")), rtt_ms=rtt_ms))
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """See :class:`~voice.draft.verifier.Verifier`. Sampled targets need a top-k of at most 128."""
         if not http.can_judge(block.sampling, MAX_TOP):
             raise VerifierError(f"a sampled target is verified with a top-k of 1 to {MAX_TOP} only")
@@ -66,7 +66,7 @@ class SglangVerifier:
         compute_s = answer.get("meta_info", {}).get("e2e_latency", 0.0)
         elapsed_s = time.perf_counter() - began_s
         in_time = isinstance(compute_s, int | float) and 0 <= compute_s <= elapsed_s
-        return Verdict(accepted, tokens, compute_ms=1e3 * compute_s if in_time else 0.0)
+        return DraftVerdict(accepted, tokens, compute_ms=1e3 * compute_s if in_time else 0.0)
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""

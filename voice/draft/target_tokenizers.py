@@ -20,7 +20,7 @@ def own_tongue(edge: EdgeModel) -> Tongue:
     return Tongue(edge.runtime, edge.prompts, edge.runtime.ending_tokens(), own=True)
 
 
-class Tongues:
+class TargetTokenizers:
     """Loads each tokenizer once a process. Belongs to one event loop.
 
     Args:

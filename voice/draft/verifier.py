@@ -62,7 +62,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DraftVerdict:
     """The answer.
 
     Attributes:
@@ -91,7 +91,7 @@ class Verifier(Protocol):
         """Blocks that may be in flight at the same time."""
         ...
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """Judge one block. Cancel-safe: the answer to a question that nobody waits for is dropped.
 
         Raises:
@@ -128,7 +128,7 @@ class Telling(Verifier, Protocol):
         ...
 
 
-def believe(block: Block, verdict: Verdict, *, vocabulary_size: int, ends: Callable[[int], bool]) -> Verdict:
+def believe(block: Block, verdict: DraftVerdict, *, vocabulary_size: int, ends: Callable[[int], bool]) -> DraftVerdict:
     """The verdict, if it can be an answer to the block; without what it says behind the reply's end.
 
     Args:

@@ -17,7 +17,7 @@ import numpy as np
 from voice.core.errors import BadVerdict, VerifierError
 from voice.draft import http
 from voice.draft.acceptance import Sampling
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
 
 MAX_TOP = 20
 """vLLM's own limit (``--max-logprobs``)."""
@@ -63,7 +63,7 @@ class VllmVerifier:
             raise VerifierError(f"{url} has no model {model!r} but {', '.join(map(str, names))[:200]}; set draft.model")
         return cls(client, Identity(model or names[0], rtt_ms=await http.rtt_ms(client, "/v1/models")))
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """See :class:`~voice.draft.verifier.Verifier`. Sampled targets need a top-k of at most 20."""
         if not http.can_judge(block.sampling, MAX_TOP):
             raise VerifierError(f"a sampled target is verified with a top-k of 1 to {MAX_TOP} only")
@@ -83,7 +83,7 @@ class VllmVerifier:
         rows = _rows(answer, body["prompt"], top)
         self._note_version(answer)
         accepted, tokens = http.judge(block, rows, self._rng, given=top)
-        return Verdict(accepted, tokens, compute_ms=max(0.0, elapsed_ms - self.identity.rtt_ms))
+        return DraftVerdict(accepted, tokens, compute_ms=max(0.0, elapsed_ms - self.identity.rtt_ms))
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""

@@ -1,8 +1,8 @@
 """What travels between ``voice`` and ``voice verifier``: MessagePack in binary WebSocket messages, version 1 (pure).
 
-The server speaks first (:class:`Hello`). Of a prefix only what the session does not hold travels: the first ``keep`` tokens of
-what was sent last (prefix and draft), then ``append``; ``checksum`` is the CRC-32 of the whole prefix as little-endian 32-bit
-integers, so that two sides that disagree notice at once. Answers come in the order of the questions.
+The server speaks first (:class:`VerifierHello`). Of a prefix only what the session does not hold travels: the first ``keep``
+tokens of what was sent last (prefix and draft), then ``append``; ``checksum`` is the CRC-32 of the whole prefix as little-
+endian 32-bit integers, so that two sides that disagree notice at once. Answers come in the order of the questions.
 """
 
 import struct
@@ -17,7 +17,7 @@ from voice.core.errors import VerifierError
 VERSION = 1
 
 
-class Hello(msgspec.Struct, frozen=True, tag="hello", array_like=True):
+class VerifierHello(msgspec.Struct, frozen=True, tag="hello", array_like=True):
     """The server, as soon as the connection is there. Fields as in :class:`voice.draft.verifier.Identity`."""
 
     protocol: int
@@ -81,7 +81,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop", array_like=True):
 
 
 class Judged(msgspec.Struct, frozen=True, tag="judged", array_like=True):
-    """The verdict: see :class:`voice.draft.verifier.Verdict`. ``version`` is the model's: it may not change underway."""
+    """The verdict: see :class:`voice.draft.verifier.DraftVerdict`. ``version`` is the model's: it may not change underway."""
 
     id: int
     accepted: int
@@ -117,7 +117,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):
 
 
 Question = Verify | Stream | Offer | Stop
-Answer = Hello | Judged | Tokens | Done | Failed
+Answer = VerifierHello | Judged | Tokens | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 _questions = msgspec.msgpack.Decoder(Question)

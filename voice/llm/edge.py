@@ -17,7 +17,7 @@ from voice.core.interfaces import Message, Token
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.llamacpp import Runtime, Sampler
 from voice.llm.prompts import Prompts
-from voice.llm.sequence import Choice, Job, Kind, Outcome, Probe, Slot, Stats
+from voice.llm.sequence import Job, JobKind, JobOutcome, Probe, Selection, SequenceSlot, Stats
 from voice.llm.stream import Result, TokenStream
 from voice.llm.template import Prompt
 from voice.llm.text import TextStream
@@ -112,7 +112,7 @@ class EdgeModel:
 class EdgeChat:
     """One conversation (:class:`~voice.core.interfaces.Chat`). Its methods belong to one event loop."""
 
-    def __init__(self, model: EdgeModel, engine: Engine, slot: Slot) -> None:
+    def __init__(self, model: EdgeModel, engine: Engine, slot: SequenceSlot) -> None:
         self._model = model
         self._engine = engine
         self._slot = slot
@@ -138,7 +138,7 @@ class EdgeChat:
             self._score = (prompt.said, score.future)
         outcome = _Reply(stream, score)
         probe = Probe(prompt.user_end, prompt.closing)
-        job = Job(Kind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.prompts.markers))
+        job = Job(JobKind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.prompts.markers))
         self._submit(job)
         try:
             while (token := await stream.get()) is not None:
@@ -154,7 +154,7 @@ class EdgeChat:
         """
         if messages and messages[-1].role == "user" and messages[-1].text.strip():
             prompt = self._prompt(messages, 0)
-            await self._wait(Kind.PREFILL, prompt.said[:-1], None)
+            await self._wait(JobKind.PREFILL, prompt.said[:-1], None)
 
     async def end_of_turn_probability(self, messages: Sequence[Message]) -> float:
         """The probability (0 to 1) that the model closes the user's last message right after its text.
@@ -169,7 +169,7 @@ class EdgeChat:
             await asyncio.wait([known])
             if not known.cancelled():
                 return known.result()
-        score = await self._wait(Kind.SCORE, prompt.said, Probe(prompt.user_end, prompt.closing))
+        score = await self._wait(JobKind.SCORE, prompt.said, Probe(prompt.user_end, prompt.closing))
         if score is None:
             raise ChatError("the conversation was closed")
         self._score = (prompt.said, asyncio.get_running_loop().create_future())
@@ -180,12 +180,12 @@ class EdgeChat:
         """The conversation in tokens, up to where the reply begins, with room for it. Raises :class:`ChatError`."""
         return self._prompt(messages, max_tokens).tokens
 
-    def choose(self, tokens: list[int], choice: Choice, outcome: Outcome, *, max_tokens: int = 0) -> Job:
+    def choose(self, tokens: list[int], choice: Selection, outcome: JobOutcome, *, max_tokens: int = 0) -> Job:
         """Let somebody else choose what follows some tokens (which must fit the context and be the vocabulary's).
 
         Other replies of this conversation end. Returns at once; see :meth:`cancel`. Raises :class:`ChatError`.
         """
-        job = Job(Kind.CHOICE, tokens, outcome, max_tokens, choice=choice)
+        job = Job(JobKind.CHOICE, tokens, outcome, max_tokens, choice=choice)
         self._submit(job)
         return job
 
@@ -218,7 +218,7 @@ class EdgeChat:
         prompt, self._skipped_turns = self._model.prompt(messages, skip_turns=self._skipped_turns, reply_tokens=reserve)
         return prompt
 
-    async def _wait(self, kind: Kind, tokens: list[int], probe: Probe | None) -> float | None:
+    async def _wait(self, kind: JobKind, tokens: list[int], probe: Probe | None) -> float | None:
         result: Result[float | None] = Result()
         job = Job(kind, tokens, _Single(result), probe=probe)
         self._submit(job)

@@ -18,7 +18,7 @@ from voice.core.interfaces import Token
 from voice.llm.cache import keep, truncate
 from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
 from voice.llm.plan import Work, padded, plan_step
-from voice.llm.sequence import Choice, Job, Kind, Slot, lay_offers
+from voice.llm.sequence import Job, JobKind, Selection, SequenceSlot, lay_offers
 from voice.llm.step import Step, fill, unpad
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Engine:
         sampler: Callable[[], Sampler],
         exact: bool = False,
     ) -> None:
-        self._slots = [Slot(sequence=i) for i in range(conversations)]
+        self._slots = [SequenceSlot(sequence=i) for i in range(conversations)]
         self._free = list(reversed(self._slots))
         self._new_sampler = sampler
         self._exact = exact
@@ -87,7 +87,7 @@ class Engine:
         with self._condition:
             return not self._running and not any(slot.job or slot.waiting for slot in self._slots)
 
-    def open(self) -> Slot:
+    def open(self) -> SequenceSlot:
         """Begin a conversation.
 
         Raises:
@@ -104,7 +104,7 @@ class Engine:
                 )
             return self._free.pop()
 
-    def release(self, slot: Slot) -> None:
+    def release(self, slot: SequenceSlot) -> None:
         """End a conversation; its jobs are cancelled."""
         with self._condition:
             for job in (slot.job, *slot.waiting):
@@ -114,7 +114,7 @@ class Engine:
             self._free.append(slot)
             self._interrupt()
 
-    def submit(self, slot: Slot, job: Job) -> None:
+    def submit(self, slot: SequenceSlot, job: Job) -> None:
         """Ask for something. The job's outcome is told on the engine's thread.
 
         Raises:
@@ -126,7 +126,7 @@ class Engine:
                 raise ChatError("the language model is closed")
             for other in slot.enqueue(job):
                 self._end(
-                    other, None if other.kind is Kind.PREFILL else ChatError("another reply was begun in the conversation")
+                    other, None if other.kind is JobKind.PREFILL else ChatError("another reply was begun in the conversation")
                 )
             self._interrupt()
 
@@ -255,7 +255,7 @@ class Engine:
                     continue
             kept = keep(runtime, slot, job)
             job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
-            if job.kind is Kind.REPLY:
+            if job.kind is JobKind.REPLY:
                 job.sampler = self._new_sampler()
             if job.probe is not None and job.probe.position <= kept:
                 job.probe = None
@@ -263,7 +263,7 @@ class Engine:
                 self._end(job)
                 slot.job = None
 
-    def _refresh(self, runtime: Runtime, slot: Slot) -> None:
+    def _refresh(self, runtime: Runtime, slot: SequenceSlot) -> None:
         """Put a conversation back to its beginning: the system prompt."""
         runtime.truncate(slot.sequence, 0)
         restored = self._snapshot is not None and runtime.restore(slot.sequence, self._snapshot)
@@ -292,7 +292,7 @@ class Engine:
             with self._condition:
                 self._running = []
 
-    def _advance(self, runtime: Runtime, slot: Slot, job: Job, count: int, row: int) -> None:
+    def _advance(self, runtime: Runtime, slot: SequenceSlot, job: Job, count: int, row: int) -> None:
         """Account for ``count`` computed tokens of which the batch's token ``row`` is the first."""
         start = len(slot.cached)
         slot.cached.extend(job.tokens[start : start + count])
@@ -307,12 +307,12 @@ class Engine:
             job.probe = None
         if len(slot.cached) < len(job.tokens):
             return
-        if job.kind is Kind.REPLY:
+        if job.kind is JobKind.REPLY:
             self._generate(runtime, job, row + count - 1)
         else:
             self._end(job)
 
-    def _choose(self, runtime: Runtime, slot: Slot, job: Job, choice: Choice, computed: range, offset: int) -> None:
+    def _choose(self, runtime: Runtime, slot: SequenceSlot, job: Job, choice: Selection, computed: range, offset: int) -> None:
         """Have a token chosen behind each computed position, up to where the draft is wrong. Position + offset is the row."""
         for position in computed:
             drafted = position + 1 < len(job.tokens)

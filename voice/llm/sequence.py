@@ -15,7 +15,7 @@ from voice.llm.llamacpp import Sampler
 from voice.llm.text import TextStream
 
 
-class Kind(Enum):
+class JobKind(Enum):
     """What a job is for."""
 
     REPLY = auto()
@@ -25,7 +25,7 @@ class Kind(Enum):
     SCORE = auto()
     """Compute the prompt and give one token's probability after it."""
     CHOICE = auto()
-    """Let somebody else choose what follows, given the logits: see :class:`Choice`."""
+    """Let somebody else choose what follows, given the logits: see :class:`Selection`."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Stats:
     generated: int = 0
 
 
-class Outcome(Protocol):
+class JobOutcome(Protocol):
     """Where a job's results go. Called on the engine's thread; must not block."""
 
     @property
@@ -110,7 +110,7 @@ def lay_offers(offers: "deque[tuple[int, Sequence[int]]]", tokens: list[int], *,
 
 
 @dataclass(slots=True, eq=False)
-class Choice:
+class Selection:
     """What a job of kind ``CHOICE`` is: a prefix, perhaps a draft of what follows, and who chooses what really follows.
 
     All of a draft is computed at once. Chosen is one token after another, for as long as the draft agrees, and one more: the
@@ -158,15 +158,15 @@ class Job:
     in the cache yet.
     """
 
-    kind: Kind
+    kind: JobKind
     tokens: list[int]
-    outcome: Outcome
+    outcome: JobOutcome
     max_tokens: int = 0
     probe: Probe | None = None
     text: TextStream = field(default_factory=TextStream)
     stats: Stats = field(default_factory=Stats)
     sampler: Sampler | None = None
-    choice: Choice | None = None
+    choice: Selection | None = None
     cancelled: bool = False
     done: bool = False
     settled: bool = False
@@ -175,7 +175,7 @@ class Job:
     @property
     def urgent(self) -> bool:
         """Whether a user waits for it."""
-        return self.kind is not Kind.PREFILL
+        return self.kind is not JobKind.PREFILL
 
     @property
     def live(self) -> bool:
@@ -184,7 +184,7 @@ class Job:
 
 
 @dataclass(slots=True, eq=False)
-class Slot:
+class SequenceSlot:
     """A conversation's part of the cache.
 
     Attributes:
@@ -207,9 +207,9 @@ class Slot:
         A reply takes the conversation over: earlier replies and prefills end, and so does a choice that follows nothing. A
         prefill replaces an earlier prefill.
         """
-        pointless: tuple[Kind, ...] = (Kind.PREFILL,)
-        if job.kind is Kind.REPLY or (job.choice is not None and job.choice.parent is None):
-            pointless = (Kind.REPLY, Kind.PREFILL, Kind.CHOICE)
+        pointless: tuple[JobKind, ...] = (JobKind.PREFILL,)
+        if job.kind is JobKind.REPLY or (job.choice is not None and job.choice.parent is None):
+            pointless = (JobKind.REPLY, JobKind.PREFILL, JobKind.CHOICE)
         earlier = [*([self.job] if self.job else []), *self.waiting]
         self.waiting.append(job)
         return [other for other in earlier if other.kind in pointless and other.live]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from voice.llm.llamacpp import Runtime
-from voice.llm.sequence import Job, Kind, Slot
+from voice.llm.sequence import Job, JobKind, SequenceSlot
 
-Step = list[tuple[Slot, Job, int]]
+Step = list[tuple[SequenceSlot, Job, int]]
 """Whose turn it is: a conversation, its job, and how many of the job's tokens are computed."""
 
 
@@ -21,7 +21,7 @@ def fill(runtime: Runtime, step: Step, pads: Sequence[int] | None) -> list[int]:
             tokens += [0] * (pads[number] - count)
         row = batch.add(slot.sequence, start, tokens)
         rows.append(row)
-        if job.kind is Kind.REPLY and start + count == len(job.tokens):
+        if job.kind is JobKind.REPLY and start + count == len(job.tokens):
             batch.want_logits(row + count - 1)
         if job.probe is not None and start < job.probe.position <= start + count:
             batch.want_logits(row + job.probe.position - 1 - start)

@@ -29,7 +29,7 @@ class Address:
     feature: str = ""
 
 
-class Link:
+class ServerConnection:
     """Sends what may leave, plays what comes.
 
     Args:
@@ -151,14 +151,14 @@ class Link:
                 self._on_activity()
             case m.Clear():
                 player.clear()
-            case m.SpeechStarted():
+            case m.SpeechStartedMessage():
                 status.state = "hearing you"
                 self._on_activity()
-            case m.SpeechStopped():
+            case m.SpeechStoppedMessage():
                 status.state = "thinking"
-            case m.TurnReopened():
+            case m.TurnReopenedMessage():
                 status.state = "hearing you"
-            case m.Pause():
+            case m.PauseMessage():
                 status.state = "listening to a sound"
             case m.Resume():
                 status.state = "speaking"

@@ -8,12 +8,12 @@ from contextlib import suppress
 import numpy as np
 
 from voice.core.errors import DeviceError
-from voice.mic.connection import Address, Link
+from voice.mic.connection import Address, ServerConnection
 from voice.mic.devices import portaudio, quiet, rescan
 from voice.mic.gate import Gate
 from voice.mic.hotplug import watch
 from voice.mic.player import Player
-from voice.mic.sound import Choice, Sound
+from voice.mic.sound import DeviceChoice, SoundCard
 from voice.mic.status import Status
 
 SILENT_S = 1.5
@@ -40,7 +40,7 @@ class Daemon:
     def __init__(
         self,
         address: Address,
-        choice: Choice,
+        choice: DeviceChoice,
         gate: Gate,
         *,
         on_ready: Callable[[], None] = lambda: None,
@@ -53,12 +53,12 @@ class Daemon:
         self._patient = patient
         self._on_ready = on_ready
         self._told_ready = False
-        self._sound: Sound | None = None
+        self._sound: SoundCard | None = None
         self._library = portaudio()
-        self._opening: asyncio.Future[Sound] | None = None
+        self._opening: asyncio.Future[SoundCard] | None = None
         self._opened_once = False
         self._device_went = False
-        self.link = Link(address, self.player, self.status, self._on_connected, self._on_activity)
+        self.link = ServerConnection(address, self.player, self.status, self._on_connected, self._on_activity)
 
     async def run(self) -> None:
         """Until cancelled.
@@ -95,7 +95,7 @@ class Daemon:
                 _log.warning("%s; opening again", why)
                 await self._close()
 
-    def _lost(self, sound: Sound) -> str:
+    def _lost(self, sound: SoundCard) -> str:
         """Why the devices must be opened anew; empty when they need not."""
         if self._device_went:
             return "a sound device was taken away"
@@ -128,12 +128,12 @@ class Daemon:
         loop = asyncio.get_running_loop()
         self._device_went = False
 
-        def open_it() -> Sound:
+        def open_it() -> SoundCard:
             with quiet():
                 if self._opened_once:
                     rescan(self._library)
                 self._opened_once = True
-                return Sound(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
+                return SoundCard(self._library, self._choice, self.player, self.status.counts, loop, self._on_heard)
 
         if self._opening is None:  # one that hangs is waited for again: PortAudio cannot do two things at a time
             self._opening = loop.run_in_executor(None, open_it)
@@ -188,7 +188,7 @@ class Daemon:
             self._on_ready()
 
 
-def _close_late(opening: "asyncio.Future[Sound]") -> None:
+def _close_late(opening: "asyncio.Future[SoundCard]") -> None:
     """A device that opened after nobody waited for it any more."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()

@@ -1,7 +1,7 @@
 """The sound card: two PortAudio streams at the devices' own rates, 16 kHz on our side.
 
 PortAudio calls back on threads of its own. They do little: resample, copy, count. What was heard goes to the event loop through
-a bounded queue. :class:`Sound` is one life of the devices, from plugging in to pulling out; opening again is its owner's work.
+a bounded queue. :class:`SoundCard` is one life of the devices, from plugging in to pulling out; its owner opens it again.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DeviceChoice:
     """Which devices, by name, part of a name or number (``None``: the default), and how they are used.
 
     Attributes:
@@ -64,7 +64,7 @@ class Choice:
     cancel_echo: bool = True
 
 
-class Sound:
+class SoundCard:
     """Both streams, open. Make it in a thread (it blocks), close it in a thread.
 
     Args:
@@ -78,7 +78,7 @@ class Sound:
     def __init__(
         self,
         library: ModuleType,
-        choice: Choice,
+        choice: DeviceChoice,
         player: Player,
         counts: Counts,
         loop: asyncio.AbstractEventLoop,

@@ -8,7 +8,7 @@ from voice.mic.sound import Counts
 
 
 @dataclass(slots=True)
-class Line:
+class LineState:
     """One line of the transcript."""
 
     role: str
@@ -39,7 +39,7 @@ class Status:
     state: str = "starting"
     sound_trouble: str = ""
     link_trouble: str = ""
-    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=200))
+    lines: deque[LineState] = field(default_factory=lambda: deque(maxlen=200))
     said: int = 0
     """Final lines so far."""
     turns: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=8))
@@ -53,5 +53,5 @@ class Status:
         """Add to the transcript; a line that is not final gives way to the next of its role."""
         if self.lines and not self.lines[-1].final and self.lines[-1].role == role:
             self.lines.pop()
-        self.lines.append(Line(role, text, final))
+        self.lines.append(LineState(role, text, final))
         self.said += final

@@ -67,7 +67,7 @@ _Tensor._fields_ = [
 ]
 
 
-class Watch:
+class ImportanceWatch:
     """Adds up what comes in at the matrices of a context made with :attr:`callback`."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Watch:
         return True
 
 
-def importance(texts: Sequence[Sequence[int]], read: Callable[[Sequence[int]], object], watch: Watch) -> Columns:
+def importance(texts: Sequence[Sequence[int]], read: Callable[[Sequence[int]], object], watch: ImportanceWatch) -> Columns:
     """Of a model whose context is watched.
 
     Args:

@@ -22,7 +22,7 @@ import llama_cpp
 import numpy as np
 import numpy.typing as npt
 
-from voice.models.importance import QUESTIONS, Columns, Watch, apply, importance
+from voice.models.importance import QUESTIONS, Columns, ImportanceWatch, apply, importance
 
 PROMPTS = (
     "What is the capital of France?",
@@ -48,10 +48,10 @@ Logits = npt.NDArray[np.float32]
 LogP = npt.NDArray[np.float64]
 
 
-class Engine:
+class TrialEngine:
     """One loaded model with one sequence, through the low-level API."""
 
-    def __init__(self, path: Path, *, threads: int, watch: Watch | None = None) -> None:
+    def __init__(self, path: Path, *, threads: int, watch: ImportanceWatch | None = None) -> None:
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
         if not self._model:
             raise RuntimeError("llama.cpp cannot load the file")
@@ -134,7 +134,7 @@ def divergence(reference: LogP, candidate: LogP, *, kept: int = KEPT) -> LogP:
     return np.asarray((p * np.log(p / q)).sum(-1), dtype=np.float64)
 
 
-def compare(engine: Engine, reference: Path) -> tuple[float, float]:
+def compare(engine: TrialEngine, reference: Path) -> tuple[float, float]:
     """``(agreement, divergence)`` with the reference, which is made of this engine when there is none."""
     made: dict[str, npt.NDArray[Any]] = {}
     known = np.load(reference) if reference.exists() else None
@@ -157,7 +157,7 @@ def compare(engine: Engine, reference: Path) -> tuple[float, float]:
     return float(np.mean(agreements)), float(np.mean(divergences))
 
 
-def time_it(engine: Engine, *, rounds: int = 9) -> tuple[float, float]:
+def time_it(engine: TrialEngine, *, rounds: int = 9) -> tuple[float, float]:
     """``(prefill_ms, decode_ms)`` of 36 tokens in one batch and of one token: the least disturbed of the rounds."""
     tokens = (engine.chat(PROMPTS[0]) * PREFILL_TOKENS)[:PREFILL_TOKENS]
     prefill, decode = [], []
@@ -176,11 +176,11 @@ def time_it(engine: Engine, *, rounds: int = 9) -> tuple[float, float]:
 
 def weigh(source: Path) -> Columns:
     """The importance of a model's columns, by its own answers."""
-    engine = Engine(source, threads=1)
+    engine = TrialEngine(source, threads=1)
     prompts = [engine.chat(question) for question in QUESTIONS]
     texts = [[*prompt, *engine.answer(prompt)] for prompt in prompts]
-    watch = Watch()
-    watched = Engine(source, threads=1, watch=watch)
+    watch = ImportanceWatch()
+    watched = TrialEngine(source, threads=1, watch=watch)
 
     def read(text: Sequence[int]) -> None:
         watched.forget()
@@ -214,7 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[0] == "quantise":
         quantise(Path(arguments[1]), Path(arguments[2]), arguments[3], weighed="weighed" in arguments[4:])
         return
-    engine = Engine(Path(arguments[1]), threads=int(arguments[2]))
+    engine = TrialEngine(Path(arguments[1]), threads=int(arguments[2]))
     agreement, distance = compare(engine, Path(arguments[3]))
     prefill_ms, decode_ms = time_it(engine)
     result = {"prefill_ms": prefill_ms, "decode_ms": decode_ms, "agreement": agreement, "divergence": distance}

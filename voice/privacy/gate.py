@@ -7,8 +7,8 @@ explains is private, so is a text too long to be read in time.
 
 On a partial transcript the last words may be the beginning of something ("my card number is four one"), so with
 ``final=False`` the gate also says how much of the text is *settled*: no later word can make anything before it private in the
-ways the rules know. What is private once stays private for the turn (:class:`Watch`), whatever a later transcript makes of
-it.
+ways the rules know. What is private once stays private for the turn (:class:`PrivacyWatch`), whatever a
+later transcript makes of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class PrivacyPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PrivacyVerdict:
     """What the gate says of one transcript.
 
     Attributes:
@@ -61,15 +61,17 @@ class Verdict:
     too_long: bool = False
 
 
-def check(text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = True) -> Verdict:
+def check(
+    text: str, policy: PrivacyPolicy, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = True
+) -> PrivacyVerdict:
     """What in ``text`` is private. Pure; about a microsecond a character at most. Any string is fine."""
     if len(text) > MAX_CHARACTERS:
-        return Verdict((), "edge", 0, too_long=True)
+        return PrivacyVerdict((), "edge", 0, too_long=True)
     speech = spoken_form.read(text)
     suspected = [found for rules in RULES for found in rules.find(speech)]
     findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
     treatment = strictest(policy.of(found.kind) for found in findings)
-    return Verdict(findings, treatment, len(text) if final else _settled(speech, findings))
+    return PrivacyVerdict(findings, treatment, len(text) if final else _settled(speech, findings))
 
 
 def strictest(treatments: Iterable[Treatment]) -> Treatment:
@@ -99,7 +101,7 @@ def _settled(speech: Speech, findings: tuple[Finding, ...]) -> int:
     return atoms[keep].start if keep < len(atoms) else len(speech.text)
 
 
-class Watch:
+class PrivacyWatch:
     """The gate over one turn's growing transcript. Not thread-safe; one a turn.
 
     What was found once stays: a partial transcript that lost the private words does not make the turn public again.
@@ -115,10 +117,10 @@ class Watch:
         """The strictest treatment so far."""
         return self._treatment
 
-    def see(self, text: str, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = False) -> Verdict:
+    def see(self, text: str, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = False) -> PrivacyVerdict:
         """The verdict on the transcript so far, no milder than any before it in this turn."""
         verdict = check(text, self._policy, tags, final=final)
         self.kinds |= {found.kind for found in verdict.findings}
         self._treatment = strictest((self._treatment, verdict.treatment))
         settled = 0 if self._treatment == "edge" else verdict.settled
-        return Verdict(verdict.findings, self._treatment, settled, verdict.too_long)
+        return PrivacyVerdict(verdict.findings, self._treatment, settled, verdict.too_long)

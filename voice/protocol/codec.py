@@ -115,19 +115,19 @@ class PcmCodec:
             case events.ReplyAudio():
                 return self._audio(event)
             case events.SpeechStarted(turn=turn):
-                return [to_json(m.SpeechStarted(turn=turn))]
+                return [to_json(m.SpeechStartedMessage(turn=turn))]
             case events.PartialTranscript(turn=turn, text=text, stable_chars=stable):
                 return [self._transcript("user", turn, text, final=False, stable_chars=stable)]
             case events.SpeechStopped(turn=turn):
-                return [to_json(m.SpeechStopped(turn=turn))]
+                return [to_json(m.SpeechStoppedMessage(turn=turn))]
             case events.FinalTranscript(turn=turn, text=text):
                 return [self._transcript("user", turn, text, final=True)]
             case events.TurnReopened(turn=turn):
-                return [to_json(m.TurnReopened(turn=turn))]
+                return [to_json(m.TurnReopenedMessage(turn=turn))]
             case events.ReplyText(turn=turn, text=text):
                 return [self._transcript("agent", turn, text, final=True)]
             case events.ReplyPaused(turn=turn):
-                return [self._clear(turn), to_json(m.Pause(turn=turn))]
+                return [self._clear(turn), to_json(m.PauseMessage(turn=turn))]
             case events.ReplyResumed(turn=turn):
                 return [to_json(m.Resume(turn=turn))]
             case events.AudioCleared(turn=turn, heard=heard):

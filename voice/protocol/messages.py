@@ -75,13 +75,13 @@ class Ready(ServerMessage, frozen=True, tag="ready"):
     version: int = PROTOCOL_VERSION
 
 
-class SpeechStarted(ServerMessage, frozen=True, tag="speech_started"):
+class SpeechStartedMessage(ServerMessage, frozen=True, tag="speech_started"):
     """The user began to speak."""
 
     turn: Turn
 
 
-class SpeechStopped(ServerMessage, frozen=True, tag="speech_stopped"):
+class SpeechStoppedMessage(ServerMessage, frozen=True, tag="speech_stopped"):
     """The user is taken to have finished."""
 
     turn: Turn
@@ -99,13 +99,13 @@ class TranscriptMessage(ServerMessage, frozen=True, tag="transcript"):
     """Only after a hello, of a partial transcript: so many leading characters are not expected to change."""
 
 
-class TurnReopened(ServerMessage, frozen=True, tag="turn_reopened"):
+class TurnReopenedMessage(ServerMessage, frozen=True, tag="turn_reopened"):
     """The user went on after all: the turn goes on, its reply was taken back."""
 
     turn: Turn
 
 
-class Pause(ServerMessage, frozen=True, tag="pause"):
+class PauseMessage(ServerMessage, frozen=True, tag="pause"):
     """Somebody may be speaking over the reply: it is held. Comes right after a :class:`Clear`."""
 
     turn: Turn
@@ -156,11 +156,11 @@ class Error(ServerMessage, frozen=True, tag="error"):
 
 AnyServerMessage = (
     Ready
-    | SpeechStarted
-    | SpeechStopped
+    | SpeechStartedMessage
+    | SpeechStoppedMessage
     | TranscriptMessage
-    | TurnReopened
-    | Pause
+    | TurnReopenedMessage
+    | PauseMessage
     | Resume
     | Clear
     | ReplyEndedMessage

@@ -16,8 +16,8 @@ from voice.core.budget import Deadline, Forecasts, Stage, words_that_fit
 from voice.core.clock import Clock
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Chat, CloudModel, Message, Synthesizer, Token
-from voice.reply.attribution import Account
-from voice.reply.cloud_request import CloudPass, Request
+from voice.reply.attribution import Attribution
+from voice.reply.cloud_request import CloudPass, CloudRequest
 from voice.reply.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
 from voice.reply.race import Race
 from voice.route.confidence import Calibration
@@ -103,7 +103,7 @@ class Answer:
         covered_until_s: Callable[[], float | None],
     ) -> None:
         self.text = ""
-        self.account = Account()
+        self.account = Attribution()
         self.cloud: CloudPass | None = None
         self.reserve: CloudPass | None = None
         self.keep_warm = False
@@ -116,8 +116,8 @@ class Answer:
         self._idle = idle
         self._on_token = on_token
         self._covered_until_s = covered_until_s
-        self._request: Request | None = None
-        self._warming: Request | None = None
+        self._request: CloudRequest | None = None
+        self._warming: CloudRequest | None = None
         self._chances = REQUESTS
         self._least_logprob = 0.0
         self._other_words = False
@@ -240,7 +240,7 @@ class Answer:
             self.account.warmed += 1
             self.account.chars_sent += self._chars(self.reserve, self.text)
             only_read = replace(self.reserve, max_tokens=1)
-            self._warming = Request(
+            self._warming = CloudRequest(
                 only_read,
                 only_read.outgoing.hide(self.text),
                 self._stages.clock.now_s(),
@@ -313,7 +313,7 @@ class Answer:
         for clause in [*splitter.feed(cloud.outgoing.rest()), *splitter.finish()]:
             yield clause
 
-    async def _next(self, request: Request) -> Token | None:
+    async def _next(self, request: CloudRequest) -> Token | None:
         """The cloud's next token, if it comes while the edge could still step in."""
         while True:
             needs_ms = reserve_ms(self._stages.forecasts, rereads=self._rereads)
@@ -340,10 +340,10 @@ class Answer:
         """Whether what was spoken is not what the edge's own answer began with."""
         return self._other_words or self.account.tier == "cloud"
 
-    def _ask(self, cloud: CloudPass, prefix: str) -> Request:
+    def _ask(self, cloud: CloudPass, prefix: str) -> CloudRequest:
         self.account.requests += 1
         self.account.chars_sent += self._chars(cloud, prefix)
-        self._request = Request(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self.account.count)
+        self._request = CloudRequest(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self.account.count)
         return self._request
 
     def _chars(self, cloud: CloudPass, prefix: str) -> int:

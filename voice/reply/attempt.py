@@ -22,7 +22,7 @@ from voice.core.interfaces import CloudModel, Filler, Message, SpeechChunk, Toke
 from voice.core.trace import Mark
 from voice.cost.prices import estimated_tokens
 from voice.reply.answer import Answer, Stages
-from voice.reply.attribution import Account
+from voice.reply.attribution import Attribution
 from voice.reply.cloud_request import CloudPass
 from voice.reply.filler import wait_ms
 from voice.reply.handover import OPENING_MS, WORD_S, cloud_first_audio_ms
@@ -59,7 +59,7 @@ class _Clause:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TurnRequest:
     """What an attempt answers: what the user said or typed, after what was said before.
 
     ``shareable`` is the part of the history that may leave the device, in the same order.
@@ -95,7 +95,7 @@ class Attempt:
     def __init__(
         self,
         stages: Stages,
-        request: Request,
+        request: TurnRequest,
         idle: asyncio.Event,
         on_ready: Callable[[], None],
         failure: VoiceError | None = None,
@@ -176,7 +176,7 @@ class Attempt:
         return self._answer.account.edge_tokens + self._answer.account.cloud_tokens
 
     @property
-    def account(self) -> Account:
+    def account(self) -> Attribution:
         """Who said what of the reply."""
         return self._answer.account
 

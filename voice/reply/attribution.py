@@ -10,7 +10,7 @@ Tier = Literal["edge", "cloud"]
 
 
 @dataclass(slots=True)
-class Account:
+class Attribution:
     """What became of an answer, for the trace and the ledger.
 
     Attributes:

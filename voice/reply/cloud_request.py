@@ -21,7 +21,7 @@ class CloudPass:
     kind: str = ""
 
 
-class Request:
+class CloudRequest:
     """A task that fills a bounded channel with the answer's tokens.
 
     Args:

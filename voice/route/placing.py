@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from voice.core.interfaces import Message
 from voice.privacy.redact import Redactor
-from voice.route.policy import Forecast, Route, State
+from voice.route.policy import Forecast, Route, RouteState
 from voice.route.router import Decision, Router
 
 
@@ -39,7 +39,7 @@ class Placing:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._watch = router.watch()
-        self._state = State()
+        self._state = RouteState()
         self._redactor = Redactor()
         self._kept = Redactor()
         self._repeats = False
@@ -48,7 +48,7 @@ class Placing:
     def begin_turn(self) -> None:
         """A new turn: it inherits what the last one revealed."""
         follows = self._watch.treatment == "edge"
-        self._state = State(
+        self._state = RouteState(
             tainted=follows,
             redacted=self._state.redacted or self._watch.treatment == "redact",
             last=self._state.last,

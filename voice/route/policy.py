@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voice.privacy.gate import PrivacyPolicy, Verdict
+from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict
 from voice.route.encoder import Heads
 from voice.route.labels import EDGE_TASKS
 
@@ -44,7 +44,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RouteState:
     """What is known of the conversation.
 
     Attributes:
@@ -107,7 +107,12 @@ NO_CLOUD = "no cloud tier, or it cannot be reached"
 
 
 def decide(
-    verdict: Verdict, heads: Heads | None, stated_tokens: int | None, state: State, forecast: Forecast, policy: Policy
+    verdict: PrivacyVerdict,
+    heads: Heads | None,
+    stated_tokens: int | None,
+    state: RouteState,
+    forecast: Forecast,
+    policy: Policy,
 ) -> Choice:
     """Where the turn is answered. Pure; microseconds."""
     reasons: list[str] = []
@@ -144,7 +149,7 @@ def decide(
     return Choice(route, tuple(reasons), runner_up, pull, redact, may_move)
 
 
-def _privacy(verdict: Verdict, state: State) -> str | None:
+def _privacy(verdict: PrivacyVerdict, state: RouteState) -> str | None:
     if verdict.too_long:
         return "too long to be checked for private matter in time"
     if verdict.treatment == "edge":
@@ -180,7 +185,7 @@ def _why(heads: Heads, stated_tokens: int | None, policy: Policy) -> list[str]:
     return reasons
 
 
-def _shifted(pull: float, state: State, forecast: Forecast) -> tuple[float, list[str]]:
+def _shifted(pull: float, state: RouteState, forecast: Forecast) -> tuple[float, list[str]]:
     """The pull after the cost of a switch and the edge's queue."""
     reasons = []
     if state.last in {"edge", "cloud"} and state.history_tokens >= 256:

@@ -17,10 +17,10 @@ from voice.core.config import RouteConfig
 from voice.core.errors import ConfigError, ModelMissing
 from voice.privacy import gate
 from voice.privacy.findings import Finding, Kind
-from voice.privacy.gate import PrivacyPolicy, Treatment, Verdict, Watch
+from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict, PrivacyWatch, Treatment
 from voice.route import policy
 from voice.route.encoder import Encoder, Heads
-from voice.route.policy import Choice, Forecast, Policy, State
+from voice.route.policy import Choice, Forecast, Policy, RouteState
 
 BUDGET_MS = 5.0
 
@@ -66,7 +66,7 @@ class Decision:
     """
 
     choice: Choice
-    verdict: Verdict
+    verdict: PrivacyVerdict
     heads: Heads | None
     took_ms: float
     gate_ms: float
@@ -138,17 +138,17 @@ class Router:
         self.thresholds: dict[str, dict[str, float]] = self._encoder.card["thresholds"]
         self.decide("warm up, please: call me at seven", forecast=Forecast(cloud_first_ms=200.0))
 
-    def watch(self) -> Watch:
+    def watch(self) -> PrivacyWatch:
         """The gate over the growing transcript of one turn; give it to :meth:`decide`."""
-        return Watch(self.policy.privacy)
+        return PrivacyWatch(self.policy.privacy)
 
     def decide(
         self,
         text: str,
         *,
         final: bool = True,
-        watch: Watch | None = None,
-        state: State | None = None,
+        watch: PrivacyWatch | None = None,
+        state: RouteState | None = None,
         forecast: Forecast | None = None,
     ) -> Decision:
         """Where a turn with this transcript is answered. Never raises for a text; never awaits.
@@ -174,7 +174,7 @@ class Router:
             choice = Choice("edge", ("nothing was said",))
         else:
             choice = policy.decide(
-                verdict, heads, policy.stated_tokens(text), state or State(), forecast or Forecast(), self.policy
+                verdict, heads, policy.stated_tokens(text), state or RouteState(), forecast or Forecast(), self.policy
             )
         took_ms = (time.perf_counter() - started) * 1000.0
         extra = (failure,) if failure else ()

@@ -53,8 +53,8 @@ _library_log = logging.getLogger("voice.server.websockets")
 _library_log.setLevel(logging.CRITICAL)  # it reports every malformed handshake with a traceback
 
 
-class Conversation(Protocol):
-    """What a connection needs of :class:`voice.session.Conversation`."""
+class ServedConversation(Protocol):
+    """What a connection needs of :class:`voice.session.ServedConversation`."""
 
     @property
     def events(self) -> AsyncIterator[Event]:
@@ -102,7 +102,7 @@ class VoiceServer:
         pages.load()
         self._config = config
         self._clock = clock or MonotonicClock()
-        self._open: Callable[[], Conversation] | None = None
+        self._open: Callable[[], ServedConversation] | None = None
         self._sessions = 0
         self._server: _Server | None = None
         self.port = config.port
@@ -123,7 +123,7 @@ class VoiceServer:
         """The address of the web page, for a browser on this machine."""
         return self.url.replace("ws:", "http:", 1) + "/"
 
-    def open_with(self, open_conversation: Callable[[], Conversation]) -> None:
+    def open_with(self, open_conversation: Callable[[], ServedConversation]) -> None:
         """From now on, open a conversation for each connection. The callable may raise any :class:`VoiceError`."""
         self._open = open_conversation
 
@@ -234,7 +234,7 @@ class VoiceServer:
         finally:
             self._sessions -= 1
 
-    async def _converse(self, connection: ServerConnection, open_conversation: Callable[[], Conversation]) -> None:
+    async def _converse(self, connection: ServerConnection, open_conversation: Callable[[], ServedConversation]) -> None:
         raw: socket.socket = connection.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         query = query_of(connection.request.path) if connection.request else {}
@@ -251,7 +251,12 @@ class _Session:
     """One connection and its conversation."""
 
     def __init__(
-        self, connection: ServerConnection, conversation: Conversation, rate_hz: int | None, config: ServerConfig, clock: Clock
+        self,
+        connection: ServerConnection,
+        conversation: ServedConversation,
+        rate_hz: int | None,
+        config: ServerConfig,
+        clock: Clock,
     ) -> None:
         self._connection = connection
         self._conversation = conversation

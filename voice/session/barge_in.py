@@ -14,9 +14,19 @@ from voice.core.config import Config
 from voice.core.errors import VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
 from voice.core.worker import Priority
-from voice.session.listener import Ear
-from voice.turn.interruption import SECOND_HEARING_MS, WINDOW_MS, Onset, Sound, Verdict, Words, credence, judge, repeats
-from voice.turn.table import Input
+from voice.session.listener import Listener
+from voice.turn.interruption import (
+    SECOND_HEARING_MS,
+    WINDOW_MS,
+    InterruptionVerdict,
+    OverlapOnset,
+    Sound,
+    Words,
+    judge,
+    repeats,
+    speech_confidence,
+)
+from voice.turn.table import TurnInput
 
 LOOK_EVERY_MS = 256.0
 """Of speech."""
@@ -30,7 +40,7 @@ JUST_SAID_WORDS = 12
 """So many of the reply's last words may come back as an echo."""
 
 
-class Overlap:
+class OverlappingSound:
     """What is known of one sound. Pure bookkeeping.
 
     Args:
@@ -68,21 +78,21 @@ class Overlap:
         return self.silence_ms > 0 and self._looked_at_ms < self.speech_ms
 
     def look(self) -> Callable[[str, float, bool], None]:
-        """Note that recognition looks now; takes what it says: the text, its credence, and whether it is an echo."""
+        """Note that recognition looks now; takes what it says: the text, its speech_confidence, and whether it is an echo."""
         self._looked_at_ms = speech_ms = self.speech_ms
         self._ends_looked_at = silence_ms = self.silence_ms
 
-        def answer(text: str, credence: float, is_echo: bool) -> None:
-            self.words = Words(text, credence, speech_ms, silence_ms, is_echo)
+        def answer(text: str, speech_confidence: float, is_echo: bool) -> None:
+            self.words = Words(text, speech_confidence, speech_ms, silence_ms, is_echo)
 
         return answer
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> InterruptionVerdict:
         """What it was, as far as is known."""
         return judge(Sound(self.speech_ms, self.silence_ms, 0.0 if self.let_go else self.held_ms, self.words))
 
 
-class Overlaps:
+class BargeIn:
     """Watches for sounds over the reply and follows one at a time.
 
     Args:
@@ -93,26 +103,26 @@ class Overlaps:
 
     def __init__(
         self,
-        ear: Ear,
+        listener: Listener,
         recognizer: Recognizer,
         config: Config,
         start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
         spoken: Callable[[], str],
-        happened: Callable[[Input], None],
+        happened: Callable[[TurnInput], None],
     ) -> None:
-        self._ear = ear
+        self._listener = listener
         self._recognizer = recognizer
         self._stop_probability = config.vad.stop_probability
         self._pre_roll = config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
         self._start = start
         self._spoken = spoken
         self._happened = happened
-        self._onset = Onset(config.turn.interrupt_speech_ms)
-        self._sound: Overlap | None = None
+        self._onset = OverlapOnset(config.turn.interrupt_speech_ms)
+        self._sound: OverlappingSound | None = None
         self._look: asyncio.Task[None] | None = None
 
     @property
-    def sound(self) -> Overlap | None:
+    def sound(self) -> OverlappingSound | None:
         """The sound that is being followed."""
         return self._sound
 
@@ -122,9 +132,9 @@ class Overlaps:
         if sound is None:
             if not self._onset.push(probability):
                 return
-            sound = self._sound = Overlap(max(0, self._ear.tracker.samples - 2 * WINDOW_SAMPLES - self._pre_roll))
+            sound = self._sound = OverlappingSound(max(0, self._listener.tracker.samples - 2 * WINDOW_SAMPLES - self._pre_roll))
             sound.window(True)
-            self._happened(Input.SOUND_OVER_REPLY)
+            self._happened(TurnInput.SOUND_OVER_REPLY)
         sound.window(probability >= self._stop_probability)
         if sound.wants_words and (self._look is None or self._look.done()):
             self._look = self._start(self._recognise(sound), "overlap")
@@ -136,12 +146,12 @@ class Overlaps:
         Args:
             fallback_sample: where the speech began that no sound over the reply was made of.
         """
-        sound, tracker = self._sound, self._ear.tracker
+        sound, tracker = self._sound, self._listener.tracker
         start_sample = fallback_sample if sound is None else sound.start_sample
         if not tracker.in_utterance:
             tracker.open(start_sample)
         self.forget()
-        return max(start_sample, self._ear.ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ))
+        return max(start_sample, self._listener.ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ))
 
     def forget(self) -> None:
         """Stop following; what is there begins anew. May be called at any time."""
@@ -151,35 +161,35 @@ class Overlaps:
             self._look.cancel()
             self._look = None
 
-    async def _recognise(self, sound: Overlap) -> None:
+    async def _recognise(self, sound: OverlappingSound) -> None:
         answer = sound.look()
-        ring = self._ear.ring
+        ring = self._listener.ring
         audio = ring.read(max(sound.start_sample, ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ)))
         with suppress(VoiceError):  # without words the sound is given up in a while
             heard = await self._recognizer.transcribe(audio, priority=Priority.PARTIAL)
             just_said = " ".join(self._spoken().split()[-JUST_SAID_WORDS:])
-            answer(heard.text, credence(heard.avg_logprob, heard.no_speech), repeats(heard.text, just_said))
+            answer(heard.text, speech_confidence(heard.avg_logprob, heard.no_speech), repeats(heard.text, just_said))
             if sound is self._sound:
                 self._judge(sound)
 
-    def _judge(self, sound: Overlap) -> None:
+    def _judge(self, sound: OverlappingSound) -> None:
         if sound.let_go and sound.silence_ms >= LET_GO_END_MS:
             self._end()
             return
         match sound.verdict():
-            case Verdict.INTERRUPTION:
+            case InterruptionVerdict.INTERRUPTION:
                 if sound.let_go:
-                    self._happened(Input.SOUND_OVER_REPLY)
-                self._happened(Input.INTERRUPTION_CONFIRMED)
-            case Verdict.NOTHING if not sound.let_go:
+                    self._happened(TurnInput.SOUND_OVER_REPLY)
+                self._happened(TurnInput.INTERRUPTION_CONFIRMED)
+            case InterruptionVerdict.NOTHING if not sound.let_go:
                 if sound.silence_ms > 0:
                     self._end()
                 else:
                     sound.let_go = True
-                self._happened(Input.INTERRUPTION_DISMISSED)
+                self._happened(TurnInput.INTERRUPTION_DISMISSED)
             case _:
                 pass
 
     def _end(self) -> None:
         self.forget()
-        self._ear.tracker.close()
+        self._listener.tracker.close()

@@ -1,4 +1,4 @@
-"""What the rooms of one conversation have in common: its models, its clock, its ear, and who owns its tasks."""
+"""What the rooms of one conversation have in common: its models, its clock, its listener, and who owns its tasks."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,14 +9,14 @@ from voice.core.clock import Clock
 from voice.core.config import Config
 from voice.engines import Engines
 from voice.session import events as out
-from voice.session.listener import Ear
+from voice.session.listener import Listener
 from voice.session.turn import Turn
-from voice.turn.table import Input
+from voice.turn.table import TurnInput
 
 T = TypeVar("T")
 
 
-class Tasks:
+class SessionTasks:
     """The tasks of one conversation: each belongs to its one :class:`asyncio.TaskGroup`, some to a turn as well.
 
     Attributes:
@@ -56,7 +56,7 @@ class Tasks:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SessionContext:
     """Handed to each room.
 
     Attributes:
@@ -67,7 +67,7 @@ class Shared:
     engines: Engines
     config: Config
     clock: Clock
-    ear: Ear
-    tasks: Tasks
-    happened: Callable[[Input], None]
+    listener: Listener
+    tasks: SessionTasks
+    happened: Callable[[TurnInput], None]
     emit: Callable[[out.Event], None]

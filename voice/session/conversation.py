@@ -1,7 +1,7 @@
 """One conversation: turns what happens into inputs of the turn table, and the table's actions into deeds.
 
 Strategy: everything that happens (the detector, a timer, a transcript, a reply's end) becomes an
-:class:`~voice.turn.table.Input`; :meth:`Conversation._happened` looks up the row and does its actions at once, without
+:class:`~voice.turn.table.TurnInput`; :meth:`Conversation._happened` looks up the row and does its actions at once, without
 awaiting, so that no two inputs ever interleave. All waiting is in tasks, and every task belongs to the conversation's one
 :class:`asyncio.TaskGroup`.
 """
@@ -24,25 +24,25 @@ from voice.reply.answer import Stages
 from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session import events as out
-from voice.session.barge_in import Overlaps
-from voice.session.context import Shared, Tasks
+from voice.session.barge_in import BargeIn
+from voice.session.context import SessionContext, SessionTasks
 from voice.session.effects import Effects
-from voice.session.endpointing import Settling
-from voice.session.listener import Ear
-from voice.session.preemptive import Preparation
-from voice.session.records import Book
-from voice.session.speaker import Speaking
-from voice.session.transcription import Looks
+from voice.session.endpointing import Endpointing
+from voice.session.listener import Listener
+from voice.session.preemptive import PreemptiveReply
+from voice.session.records import TurnRecorder
+from voice.session.speaker import Speaker
+from voice.session.transcription import IncrementalTranscriber
 from voice.session.turn import Turn
-from voice.skills.session import Desk
-from voice.turn.table import Action, Input, State, step
-from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechEvent, SpeechResumed, SpeechStarted
+from voice.skills.session import SkillSession
+from voice.turn.table import TurnAction, TurnInput, TurnState, step
+from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechDetected, SpeechEvent, SpeechResumed
 
 LATE_DETECTOR_S = 0.15
 """By how much the detector may let go too late, in reverberation and noise."""
 SOME_WORD = "What"
 """Stands for whatever the user says next: a model reads everything before it ahead of time, and not the word itself."""
-_PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.MELODY, Mark.ASR_FINAL)
+_PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.PROSODY, Mark.ASR_FINAL)
 _AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
 _REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
 
@@ -70,21 +70,21 @@ class Conversation:
         self._clock = clock or MonotonicClock()
         self._name = secrets.token_hex(4)
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
-        self._ear = Ear(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
+        self._listener = Listener(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
         self._chat = engines.chat_model.open()
         self._placing = Placing(engines.router) if engines.router is not None else None
-        self._book = Book(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
-        self._desk = None if engines.skills is None else Desk(engines.skills, self._clock, self._on_alert)
-        self._tasks = Tasks(self._name)
-        shared = Shared(engines, config, self._clock, self._ear, self._tasks, self._happened, self._emit)
-        self._settling = Settling(shared)
-        self._effects = Effects(shared, self._desk)
-        self._speaking = Speaking(shared, self._desk, self._effects)
-        self._state = State.IDLE
+        self._recorder = TurnRecorder(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
+        self._skills = None if engines.skills is None else SkillSession(engines.skills, self._clock, self._on_alert)
+        self._tasks = SessionTasks(self._name)
+        context = SessionContext(engines, config, self._clock, self._listener, self._tasks, self._happened, self._emit)
+        self._endpointing = Endpointing(context)
+        self._effects = Effects(context, self._skills)
+        self._speaker = Speaker(context, self._skills, self._effects)
+        self._state = TurnState.IDLE
         self._turn: Turn | None = None
         self._turns = 0
         self._speech_start = 0
-        self._overlaps = Overlaps(self._ear, engines.recognizer, config, self._tasks.start, self._heard, self._on_overlap)
+        self._barge_in = BargeIn(self._listener, engines.recognizer, config, self._tasks.start, self._heard, self._on_overlap)
         self._closing = asyncio.Event()
         self._failure: Overloaded | None = None
         self._told_of_flood = False
@@ -101,7 +101,7 @@ class Conversation:
         """
         try:
             async with asyncio.TaskGroup() as self._tasks.group:
-                self._tasks.start(self._ear.run(), "listen")
+                self._tasks.start(self._listener.run(), "listen")
                 self._warm_cloud()
                 try:
                     await self._closing.wait()
@@ -113,8 +113,8 @@ class Conversation:
             if self._turn is not None:
                 self._finish_turn(self._turn, "session_closed")
             self._chat.close()
-            if self._desk is not None:
-                self._desk.close()
+            if self._skills is not None:
+                self._skills.close()
             self.events.close()
         if self._failure is not None:
             raise self._failure
@@ -124,7 +124,7 @@ class Conversation:
 
         Audio that comes faster than it can be looked at loses its oldest part, with one notice a conversation.
         """
-        if not self._ear.push(samples) and not self._told_of_flood:
+        if not self._listener.push(samples) and not self._told_of_flood:
             self._told_of_flood = True
             self._emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
 
@@ -132,16 +132,16 @@ class Conversation:
         """Take a typed turn. It interrupts what is under way, as speech would."""
         text = text.strip()
         if text and self._tasks.group is not None:
-            self._happened(Input.TEXT_TYPED, typed=text)
+            self._happened(TurnInput.TEXT_TYPED, typed=text)
 
     def played(self, turn: int, ms: float) -> None:
         """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
-        if self._turn is not None and self._turn.number == turn and self._turn.mouth is not None:
-            self._turn.mouth.playback.report(ms, self._clock.now_s())
+        if self._turn is not None and self._turn.number == turn and self._turn.playout is not None:
+            self._turn.playout.playback.report(ms, self._clock.now_s())
 
     def label(self, *, user: str = "", feature: str = "") -> None:
         """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
-        self._book.label(user=user, feature=feature)
+        self._recorder.label(user=user, feature=feature)
 
     def close(self) -> None:
         """End the conversation. May be called again, and before :meth:`run`."""
@@ -149,56 +149,56 @@ class Conversation:
 
     # --- what happens --------------------------------------------------------------------------------------------------------
 
-    def _happened(self, what: Input, *, typed: str | None = None) -> None:
+    def _happened(self, what: TurnInput, *, typed: str | None = None) -> None:
         if self._closing.is_set():
             return
         row = step(self._state, what)
         self._state = row.to
         for action in row.actions:
             self._do(action, what, typed)
-        if self._state is State.IDLE and (self._overlaps.sound is not None or self._ear.tracker.speaking):
+        if self._state is TurnState.IDLE and (self._barge_in.sound is not None or self._listener.tracker.speaking):
             # the reply ended while somebody was already speaking: that is the next turn
-            self._speech_start = self._overlaps.take_over(self._speech_start)
-            self._happened(Input.SPEECH_STARTED)
-        elif self._state is State.IDLE and self._desk is not None and self._desk.alert_due:
-            self._happened(Input.ALERT_DUE)
-        elif self._state not in {State.REPLYING, State.HELD}:
-            self._overlaps.forget()
+            self._speech_start = self._barge_in.take_over(self._speech_start)
+            self._happened(TurnInput.SPEECH_STARTED)
+        elif self._state is TurnState.IDLE and self._skills is not None and self._skills.alert_due:
+            self._happened(TurnInput.ALERT_DUE)
+        elif self._state not in {TurnState.REPLYING, TurnState.HELD}:
+            self._barge_in.forget()
 
-    def _do(self, action: Action, why: Input, typed: str | None) -> None:
-        if action is Action.OPEN_TURN:
-            self._open_turn(typed if why is not Input.ALERT_DUE else "")
-            if why is Input.ALERT_DUE and self._desk is not None and self._turn is not None:
-                self._turn.alert = self._desk.take_alert()
+    def _do(self, action: TurnAction, why: TurnInput, typed: str | None) -> None:
+        if action is TurnAction.OPEN_TURN:
+            self._open_turn(typed if why is not TurnInput.ALERT_DUE else "")
+            if why is TurnInput.ALERT_DUE and self._skills is not None and self._turn is not None:
+                self._turn.alert = self._skills.take_alert()
             return
         turn = self._turn
         if turn is None:
             raise RuntimeError(f"there is no turn to {action}")
         match action:
-            case Action.PREPARE_REPLY:
-                self._settling.begin(turn)
-            case Action.TAKE_BACK_REPLY:
+            case TurnAction.PREPARE_REPLY:
+                self._endpointing.begin(turn)
+            case TurnAction.TAKE_BACK_REPLY:
                 self._take_back(turn)
-            case Action.OPEN_GATE:
-                self._speaking.open_gate(turn)
-            case Action.HOLD_AUDIO:
-                self._speaking.hold(turn)
-            case Action.RESUME_AUDIO:
-                self._speaking.resume(turn)
-            case Action.CLEAR_AUDIO:
-                self._speaking.clear(turn)
-            case Action.REOPEN_TURN:
+            case TurnAction.OPEN_GATE:
+                self._speaker.open_gate(turn)
+            case TurnAction.HOLD_AUDIO:
+                self._speaker.hold(turn)
+            case TurnAction.RESUME_AUDIO:
+                self._speaker.resume(turn)
+            case TurnAction.CLEAR_AUDIO:
+                self._speaker.clear(turn)
+            case TurnAction.REOPEN_TURN:
                 self._reopen(turn)
-            case Action.CLOSE_TURN:
+            case TurnAction.CLOSE_TURN:
                 self._finish_turn(turn, self._reason(turn, why))
 
     def _on_vad(self, event: SpeechEvent) -> None:
         match event:
-            case SpeechStarted(start_sample):
+            case SpeechDetected(start_sample):
                 pre_roll = self._config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
                 self._on_speech(max(0, start_sample - pre_roll), start_sample)
             case SpeechResumed():
-                self._happened(Input.SPEECH_RESUMED)
+                self._happened(TurnInput.SPEECH_RESUMED)
             case SilenceBegan(speech_end_sample) | SilenceGoesOn(speech_end_sample):
                 self._on_silence(speech_end_sample)
             case _:
@@ -206,10 +206,10 @@ class Conversation:
 
     def _on_speech(self, from_sample: int, start_sample: int) -> None:
         self._speech_start = from_sample
-        if self._state is State.REPLYING and self._goes_on(start_sample):
-            self._happened(Input.USER_WENT_ON)
+        if self._state is TurnState.REPLYING and self._goes_on(start_sample):
+            self._happened(TurnInput.USER_WENT_ON)
         else:
-            self._happened(Input.SPEECH_STARTED)
+            self._happened(TurnInput.SPEECH_STARTED)
 
     def _goes_on(self, sample: int) -> bool:
         """Whether speech that begins at ``sample`` belongs to the turn that is being answered."""
@@ -218,33 +218,35 @@ class Conversation:
             return False
         first_audio_s = turn.trace.marks.get(Mark.FIRST_AUDIO_SENT)
         window_s = self._config.turn.reopen_window_ms / 1000
-        return first_audio_s is None or self._ear.samples.time_of(sample) - first_audio_s < window_s
+        return first_audio_s is None or self._listener.samples.time_of(sample) - first_audio_s < window_s
 
     def _on_silence(self, speech_end_sample: int) -> None:
-        silence_ms = (self._ear.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
-        if self._state is State.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
+        silence_ms = (self._listener.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
+        if self._state is TurnState.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
             self._turn.speech_end_sample = speech_end_sample
-            self._turn.trace.mark(Mark.SPEECH_END, self._ear.samples.time_of(self._last_voiced(speech_end_sample)))
-            self._happened(Input.SPEECH_PAUSED)
+            self._turn.trace.mark(Mark.SPEECH_END, self._listener.samples.time_of(self._last_voiced(speech_end_sample)))
+            self._happened(TurnInput.SPEECH_PAUSED)
 
     def _last_voiced(self, speech_end_sample: int) -> int:
         """The end of speech: where the level fell, if that was shortly before the detector let go."""
-        quiet_since = self._ear.quiet_since
+        quiet_since = self._listener.quiet_since
         if quiet_since is None or not 0 <= speech_end_sample - quiet_since <= LATE_DETECTOR_S * SAMPLE_RATE_HZ:
             return speech_end_sample
         return quiet_since
 
     def _on_window(self, probability: float) -> None:
-        if self._state is State.HELD or (self._state is State.REPLYING and not self._goes_on(self._ear.tracker.samples)):
-            self._overlaps.window(probability)
+        if self._state is TurnState.HELD or (
+            self._state is TurnState.REPLYING and not self._goes_on(self._listener.tracker.samples)
+        ):
+            self._barge_in.window(probability)
         turn = self._turn
-        if turn is not None and self._state is State.LISTENING:
-            length_s = (self._ear.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
+        if turn is not None and self._state is TurnState.LISTENING:
+            length_s = (self._listener.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
             if length_s >= self._config.vad.max_utterance_s:
-                turn.speech_end_sample = self._ear.ring.end
+                turn.speech_end_sample = self._listener.ring.end
                 turn.trace.mark(Mark.SPEECH_END, self._clock.now_s())
-                self._happened(Input.SPEECH_PAUSED)
-                self._happened(Input.END_OF_TURN)
+                self._happened(TurnInput.SPEECH_PAUSED)
+                self._happened(TurnInput.END_OF_TURN)
 
     # --- a turn of the user's ------------------------------------------------------------------------------------------------
 
@@ -253,27 +255,33 @@ class Conversation:
         if self._placing is not None:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        looks = Looks(self._ear, self._engines, self._clock, self._tasks.start, lambda *said: self._on_partial(turn, *said))
-        preparation = Preparation(
-            self._stages(), self._book.history, looks.idle, self._tasks.start, lambda: self._settling.on_ready(turn)
+        transcriber = IncrementalTranscriber(
+            self._listener, self._engines, self._clock, self._tasks.start, lambda *said: self._on_partial(turn, *said)
         )
-        turn = self._turn = Turn(self._turns, self._speech_start, trace, looks, preparation, typed)
+        reply = PreemptiveReply(
+            self._stages(),
+            self._recorder.history,
+            transcriber.idle,
+            self._tasks.start,
+            lambda: self._endpointing.on_ready(turn),
+        )
+        turn = self._turn = Turn(self._turns, self._speech_start, trace, transcriber, reply, typed)
         now_s = self._clock.now_s()
         if typed is not None:
-            self._ear.tracker.close()
+            self._listener.tracker.close()
             trace.mark(Mark.SPEECH_END, now_s)
             return
-        started_s = self._ear.samples.time_of(turn.start_sample)
+        started_s = self._listener.samples.time_of(turn.start_sample)
         trace.mark(Mark.SPEECH_START, started_s)
         self._emit(out.SpeechStarted(turn.number, started_s))
         self._warm_cloud()
-        self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
+        self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
 
-    async def _look_now_and_then(self, turn: Turn) -> None:
+    async def _transcribe_now_and_then(self, turn: Turn) -> None:
         """Follow what is being said, as closely as the processor allows."""
         while True:
             await asyncio.sleep(pace_ms(self._engines.forecasts, self._config.asr.partial_interval_ms) / 1000)
-            turn.looks.glance(turn.start_sample)
+            turn.transcriber.maybe_transcribe(turn.start_sample)
 
     def _warm_cloud(self) -> None:
         """Its connection is opened before it is needed; whatever is said."""
@@ -281,8 +289,8 @@ class Conversation:
             self._tasks.start(self._engines.cloud.warm(), "warm")
 
     def _on_dip(self) -> None:
-        if self._turn is not None and self._state is State.LISTENING:
-            self._turn.looks.at_dip(self._turn.start_sample)
+        if self._turn is not None and self._state is TurnState.LISTENING:
+            self._turn.transcriber.transcribe_at_dip(self._turn.start_sample)
 
     def _on_partial(self, turn: Turn, text: str, stable_chars: int) -> None:
         """Tell it, and draft a reply to it; or else take all but its last word into the language model's cache.
@@ -293,12 +301,12 @@ class Conversation:
             return
         turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
         self._emit(out.PartialTranscript(turn.number, text, stable_chars))
-        if self._state is State.LISTENING and not turn.preparation.draft(text) and (so_far := text.rpartition(" ")[0]):
+        if self._state is TurnState.LISTENING and not turn.reply.draft(text) and (so_far := text.rpartition(" ")[0]):
             self._tasks.start_for(turn, self._prefill(so_far), "prefill")
 
     async def _prefill(self, said: str) -> None:
         with contextlib.suppress(VoiceError):
-            await self._chat.prefill(self._book.history.messages(Message("user", said)))
+            await self._chat.prefill(self._recorder.history.messages(Message("user", said)))
 
     def _stages(self) -> Stages:
         return Stages(
@@ -309,7 +317,7 @@ class Conversation:
             first_clause_words=self._config.tts.first_clause_words,
             max_reply_tokens=self._config.llm.max_reply_tokens,
             placing=self._placing,
-            skills=None if self._desk is None else self._desk.ask,
+            skills=None if self._skills is None else self._skills.ask,
             cloud=self._engines.cloud,
             cloud_tokens=self._config.cloud.max_tokens,
             keeps_cloud_warm=self._config.cloud.warm == "prefix",
@@ -323,55 +331,55 @@ class Conversation:
         turn.transcript = None
         turn.trace.forget(*_REPLY_MARKS)
         if turn.committed:
-            turn.preparation.take_back()
+            turn.reply.take_back()
         else:
-            turn.preparation.unsettle()
-            self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
+            turn.reply.unsettle()
+            self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
 
     def _reopen(self, turn: Turn) -> None:
         turn.committed = False
-        turn.mouth = None
+        turn.playout = None
         turn.reopenings += 1
         turn.trace.forget(*_REPLY_MARKS)
         self._emit(out.TurnReopened(turn.number))
-        self._tasks.start_for(turn, self._look_now_and_then(turn), "looks")
+        self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
 
     # --- the reply -----------------------------------------------------------------------------------------------------------
 
     def _on_alert(self) -> None:
-        if self._state is State.IDLE and self._tasks.group is not None:
-            self._happened(Input.ALERT_DUE)
+        if self._state is TurnState.IDLE and self._tasks.group is not None:
+            self._happened(TurnInput.ALERT_DUE)
 
-    def _reason(self, turn: Turn, why: Input) -> out.ReplyEnd:
-        if why is Input.NOTHING_SAID:
+    def _reason(self, turn: Turn, why: TurnInput) -> out.ReplyEnd:
+        if why is TurnInput.NOTHING_SAID:
             return "nothing_said"
-        if why is not Input.REPLY_ENDED:
+        if why is not TurnInput.REPLY_ENDED:
             return "interrupted"
-        attempt = turn.preparation.attempt
+        attempt = turn.reply.attempt
         return "completed" if attempt is not None and attempt.failure is None else "failed"
 
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
         turn.cancel_tasks()
-        turn.looks.cancel()
-        turn.preparation.stop()
+        turn.transcriber.cancel()
+        turn.reply.stop()
         if reason == "nothing_said":
-            self._ear.tracker.close()
-        record = self._book.close(turn, reason)
-        attempt = turn.preparation.attempt
-        if turn.committed and attempt is not None and self._desk is not None:
+            self._listener.tracker.close()
+        record = self._recorder.close(turn, reason)
+        attempt = turn.reply.attempt
+        if turn.committed and attempt is not None and self._skills is not None:
             if not self._closing.is_set():
                 self._effects.take(turn)
-            self._desk.replied(attempt.reply, repeatable=attempt.repeatable)
+            self._skills.replied(attempt.reply, repeatable=attempt.repeatable)
         self._emit(out.ReplyEnded(turn.number, reason))
         self._emit(out.TurnTraced(turn.number, record))
         if not self._closing.is_set():
             self._tasks.start(self._prefill(SOME_WORD), "reread")
             self._warm_cloud()
 
-    def _on_overlap(self, what: Input) -> None:
-        if what is Input.INTERRUPTION_CONFIRMED:
-            self._speech_start = self._overlaps.take_over(self._speech_start)
+    def _on_overlap(self, what: TurnInput) -> None:
+        if what is TurnInput.INTERRUPTION_CONFIRMED:
+            self._speech_start = self._barge_in.take_over(self._speech_start)
         self._happened(what)
 
     def _heard(self) -> str:

@@ -9,20 +9,20 @@ from voice.core.config import CostConfig
 from voice.core.interfaces import Message, Usage
 from voice.cost.ledger import Entry
 from voice.cost.prices import Prices, estimated_tokens
-from voice.reply.attribution import Account
+from voice.reply.attribution import Attribution
 from voice.session.turn import Turn
 
 
-def bill(
+def turn_cost(
     turn: Turn, session: str, history: Sequence[Message], *, prices: Prices, cost: CostConfig, seconds: float, at_s: float
 ) -> Entry:
     """The entry of a turn that has ended, after ``history``, and that the machine served for so many ``seconds``."""
-    attempt = turn.preparation.attempt
-    account = Account() if attempt is None else attempt.account
+    attempt = turn.reply.attempt
+    account = Attribution() if attempt is None else attempt.account
     reply_tokens = 0 if attempt is None else estimated_tokens(len(attempt.reply))
     read_tokens = estimated_tokens(sum(len(message.text) for message in history) + len(turn.said))
     usage, counted = used(account)
-    made = account.edge_tokens + usage.tokens_drafted + turn.preparation.wasted_tokens
+    made = account.edge_tokens + usage.tokens_drafted + turn.reply.wasted_tokens
     return Entry(
         session=session,
         turn=turn.number,
@@ -35,7 +35,7 @@ def bill(
         tokens_cached=usage.tokens_cached,
         counted=counted,
         tokens_edge=made,
-        tokens_wasted=turn.preparation.wasted_tokens,
+        tokens_wasted=turn.reply.wasted_tokens,
         seconds=seconds,
         cost_cloud=prices.cloud(usage),
         cost_edge=prices.edge(seconds, made),
@@ -70,7 +70,7 @@ def spent(entry: Entry, currency: str) -> dict[str, str | float]:
     }
 
 
-def used(account: Account) -> tuple[Usage, bool]:
+def used(account: Attribution) -> tuple[Usage, bool]:
     """What the cloud counted, and whether it counted every request; the others are estimated."""
     known = account.usage or Usage()
     asked = account.requests + account.warmed

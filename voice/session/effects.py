@@ -4,9 +4,9 @@ import asyncio
 import logging
 
 from voice.session import events as out
-from voice.session.context import Shared
+from voice.session.context import SessionContext
 from voice.session.turn import Turn
-from voice.skills.session import Desk
+from voice.skills.session import SkillSession
 from voice.skills.skill import Effect
 
 LATE_SPEECH_MS = 250.0
@@ -18,29 +18,29 @@ _log = logging.getLogger(__name__)
 class Effects:
     """The promises of one conversation's replies."""
 
-    def __init__(self, shared: Shared, desk: Desk | None) -> None:
-        self._shared = shared
-        self._desk = desk
+    def __init__(self, context: SessionContext, skills: SkillSession | None) -> None:
+        self._context = context
+        self._skills = skills
 
     async def take_soon(self, turn: Turn) -> None:
         """Do what a turn's skill promised once the user cannot take the turn back any more by going on."""
         if turn.typed is None:
-            await asyncio.sleep((self._shared.config.turn.reopen_window_ms + LATE_SPEECH_MS) / 1000)
+            await asyncio.sleep((self._context.config.turn.reopen_window_ms + LATE_SPEECH_MS) / 1000)
         self.take(turn)
 
     def take(self, turn: Turn) -> None:
         """Do it now, if it was not done yet."""
-        attempt = turn.preparation.attempt
-        if attempt is None or attempt.effect is None or self._desk is None:
+        attempt = turn.reply.attempt
+        if attempt is None or attempt.effect is None or self._skills is None:
             return
         effect, attempt.effect = attempt.effect, None
-        self._shared.tasks.start(self._carry_out(self._desk, effect), "skill")
+        self._context.tasks.start(self._carry_out(self._skills, effect), "skill")
 
-    async def _carry_out(self, desk: Desk, effect: Effect) -> None:
+    async def _carry_out(self, skills: SkillSession, effect: Effect) -> None:
         try:
-            await desk.carry_out(effect)
+            await skills.carry_out(effect)
         except Exception as error:  # somebody else's code
             _log.warning("what a skill promised failed", exc_info=True)
-            self._shared.emit(
+            self._context.emit(
                 out.Notice("skill_failed", f"What was promised could not be done: {error or type(error).__name__}")
             )

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from voice.core.config import TurnConfig
 from voice.core.interfaces import Transcript
-from voice.turn.endpoint import Evidence, probability, silence_needed_ms, wants_melody
+from voice.turn.endpoint import Evidence, probability, silence_needed_ms, wants_prosody
 
 NOTHING_SAID_MS = 500.0
 """A sound without words is forgotten after this much silence."""
 
 
-class Pause:
+class EndpointTimer:
     """Sets one timer for the moment at which the evidence will be enough, and moves it when the evidence changes.
 
     Args:
@@ -72,14 +72,14 @@ class Pause:
         self._set_timer()
 
     @property
-    def wants_melody(self) -> bool:
+    def wants_prosody(self) -> bool:
         """Whether the words are known and do not decide."""
         known = self.evidence.transcript
-        return bool(known) and wants_melody(self.evidence, self._config.commit_probability)
+        return bool(known) and wants_prosody(self.evidence, self._config.commit_probability)
 
-    def learn_melody(self, probability: float) -> None:
+    def learn_prosody(self, probability: float) -> None:
         """The sound's own probability of being finished is known."""
-        self.evidence = replace(self.evidence, melody=probability)
+        self.evidence = replace(self.evidence, prosody=probability)
         self._set_timer()
 
     async def weigh_words(self, words: "asyncio.Task[Transcript | None]") -> None:

@@ -27,7 +27,7 @@ _WINDOWS_AT_ONCE = 16
 """After so many windows other tasks get their chance."""
 
 
-class Ear:
+class Listener:
     """One stream's way from samples to :class:`~voice.vad.detect.SpeechEvent`.
 
     Args:

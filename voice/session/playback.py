@@ -20,7 +20,7 @@ class _Clause:
 
 
 class Playback:
-    """One reply on its way to the user's ear.
+    """One reply on its way to the user's listener.
 
     Args:
         rate_hz: of the reply's audio.

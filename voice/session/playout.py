@@ -13,8 +13,8 @@ BUFFERED_S = 4.0
 """Synthesised audio kept ready; beyond it synthesis, and so the language model, wait."""
 
 
-class Mouth:
-    """Speaks one reply. Run :meth:`run` in a task; cancelling it silences the mouth.
+class Playout:
+    """Speaks one reply. Run :meth:`run` in a task; cancelling it silences the playout.
 
     Args:
         send_text: called with each clause right before its first audio.

@@ -13,7 +13,7 @@ from typing import Any
 from voice.core.budget import Deadline
 from voice.core.errors import VoiceError
 from voice.reply.answer import Stages
-from voice.reply.attempt import Attempt, Request
+from voice.reply.attempt import Attempt, TurnRequest
 from voice.session.history import History
 from voice.skills.session import Alert
 from voice.turn.completeness import completeness
@@ -23,7 +23,7 @@ DRAFT_LOG_ODDS = -3.0
 _WORD = re.compile(r"\w+")
 
 
-class Preparation:
+class PreemptiveReply:
     """The attempts at answering one turn.
 
     Args:
@@ -115,8 +115,8 @@ class Preparation:
             and _WORD.findall(attempt.said.casefold()) == _WORD.findall(text.casefold())
         )
 
-    def _request(self, text: str, alert: Alert | None) -> Request:
-        return Request(self._history.messages(), text, self._history.shareable(), alert)
+    def _request(self, text: str, alert: Alert | None) -> TurnRequest:
+        return TurnRequest(self._history.messages(), text, self._history.shareable(), alert)
 
     def _begin(self, text: str, failure: VoiceError | None = None, alert: Alert | None = None) -> Attempt:
         request = self._request(text, alert)

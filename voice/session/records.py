@@ -9,13 +9,13 @@ from voice.core.trace import Mark, TraceLog, with_texts
 from voice.cost.ledger import Entry, Ledger
 from voice.cost.prices import Prices
 from voice.route.placing import Placing
-from voice.session.costs import bill, labelled, labels, spent
+from voice.session.costs import labelled, labels, spent, turn_cost
 from voice.session.events import ReplyEnd
 from voice.session.history import History
 from voice.session.turn import Turn
 
 
-class Book:
+class TurnRecorder:
     """Keeps the turns of one conversation.
 
     Args:
@@ -70,4 +70,4 @@ class Book:
         prices = Prices.of(self._config.cloud, self._cost)
         at_s = now_s + self._wall_offset_s
         history = self.history.messages()
-        return bill(turn, self._name, history, prices=prices, cost=self._cost, seconds=seconds, at_s=at_s)
+        return turn_cost(turn, self._name, history, prices=prices, cost=self._cost, seconds=seconds, at_s=at_s)

@@ -8,11 +8,11 @@ from voice.core.budget import Stage
 from voice.core.trace import TurnTrace
 from voice.reply.attempt import Attempt
 from voice.reply.attribution import Tier
-from voice.session.endpoint_timer import Pause
+from voice.session.endpoint_timer import EndpointTimer
 from voice.session.events import ReplyEnd
-from voice.session.playout import Mouth
-from voice.session.preemptive import Preparation
-from voice.session.transcription import Looks
+from voice.session.playout import Playout
+from voice.session.preemptive import PreemptiveReply
+from voice.session.transcription import IncrementalTranscriber
 from voice.skills.session import Alert
 
 
@@ -34,16 +34,16 @@ class Turn:
     number: int
     start_sample: int
     trace: TurnTrace
-    looks: Looks
-    preparation: Preparation
+    transcriber: IncrementalTranscriber
+    reply: PreemptiveReply
     typed: str | None = None
     alert: Alert | None = None
     transcript: str | None = None
     committed: bool = False
     speech_end_sample: int = 0
     settled: "asyncio.Task[Attempt | None] | None" = None
-    pause: Pause | None = None
-    mouth: Mouth | None = None
+    endpoint_timer: EndpointTimer | None = None
+    playout: Playout | None = None
     tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
     takebacks: int = 0
     reopenings: int = 0
@@ -53,14 +53,14 @@ class Turn:
         for task in self.tasks:
             task.cancel()
         self.tasks.clear()
-        if self.pause is not None:
-            self.pause.cancel()
-            self.pause = None
+        if self.endpoint_timer is not None:
+            self.endpoint_timer.cancel()
+            self.endpoint_timer = None
 
     @property
     def tier(self) -> Tier:
         """Who answers it: the cloud if any of the answer is the cloud's."""
-        attempt = self.preparation.attempt
+        attempt = self.reply.attempt
         return "edge" if attempt is None else attempt.account.tier
 
     @property
@@ -70,25 +70,25 @@ class Turn:
 
     def heard(self, now_s: float) -> str:
         """The part of the reply that the user has heard."""
-        return "" if self.mouth is None else self.mouth.playback.heard(now_s)
+        return "" if self.playout is None else self.playout.playback.heard(now_s)
 
     def answer_heard(self, now_s: float) -> str:
         """The same without a filler: that is no part of the answer, and a model that reads it would learn to say it."""
-        attempt, heard = self.preparation.attempt, self.heard(now_s)
+        attempt, heard = self.reply.attempt, self.heard(now_s)
         if attempt is None or not attempt.filler:
             return heard
         return " ".join(heard.split(" ")[len(attempt.filler.split()) :])
 
     def record(self, reason: ReplyEnd, heard: str) -> dict[str, Any]:
         """The turn's line of the log."""
-        attempt = self.preparation.attempt
+        attempt = self.reply.attempt
         if attempt is not None:
             self.trace.marks.update(attempt.marks)
             self.trace.took_ms.update(attempt.took_ms)
             self.trace.details.update(attempt.details)
             self.trace.details.update(attempt.account.record())
-        if self.looks.took_ms is not None:
-            self.trace.took_ms[Stage.ASR] = self.looks.took_ms
+        if self.transcriber.took_ms is not None:
+            self.trace.took_ms[Stage.ASR] = self.transcriber.took_ms
         return self.trace.record(
             end_reason=reason,
             tier=self.tier,
@@ -99,6 +99,6 @@ class Turn:
             takebacks=self.takebacks,
             reopenings=self.reopenings,
             reply_tokens=attempt.tokens if attempt is not None else 0,
-            wasted_tokens=self.preparation.wasted_tokens,
+            wasted_tokens=self.reply.wasted_tokens,
             error=None if attempt is None or attempt.failure is None else str(attempt.failure),
         )

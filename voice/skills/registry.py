@@ -33,7 +33,7 @@ class Found(NamedTuple):
     reply: Reply
 
 
-class Library:
+class SkillRegistry:
     """Asks the skills. Shared by all conversations of a process; belongs to one event loop.
 
     Args:
@@ -49,7 +49,7 @@ class Library:
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="voice-skill")
 
     @classmethod
-    def load(cls, *, plugins: bool = True, off: Iterable[str] = ()) -> "Library":
+    def load(cls, *, plugins: bool = True, off: Iterable[str] = ()) -> "SkillRegistry":
         """With the skills of installed packages, and everything warm: half a second. Never raises for theirs."""
         units.registry()  # slow the first time
         clock.zones()

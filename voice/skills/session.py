@@ -12,7 +12,7 @@ from datetime import datetime
 
 from voice.core.clock import Clock
 from voice.skills import say
-from voice.skills.registry import Found, Library
+from voice.skills.registry import Found, SkillRegistry
 from voice.skills.skill import Context, Effect
 from voice.skills.timers import Timer, Timers
 from voice.skills.volume import Volume
@@ -34,7 +34,7 @@ class Alert:
     rings: int = RINGS
 
 
-class Desk:
+class SkillSession:
     """Answers, does what was promised, and says when something is due.
 
     Args:
@@ -43,7 +43,7 @@ class Desk:
     """
 
     def __init__(
-        self, library: Library, clock: Clock, on_alert: Callable[[], None], *, wall: Callable[[], datetime] | None = None
+        self, library: SkillRegistry, clock: Clock, on_alert: Callable[[], None], *, wall: Callable[[], datetime] | None = None
     ) -> None:
         self.volume = Volume()
         self.timers = Timers()

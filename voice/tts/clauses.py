@@ -4,7 +4,7 @@ Strategy: after every word stands a *gap*. A gap is judged once, as soon as the 
 become "3.5", "Dr." wants a name), and gets a strength: the end of a sentence, a strong or a weak pause, the front of a
 phrase, or nothing but a space. The clause is let go at the first gap that is good enough. What is good enough depends on
 how much speech the listener already has ahead: little at first (the reply must start soon), more later (longer clauses
-have the better melody). Every decision looks at characters in order, so how the text was chunked makes no difference.
+have the better prosody). Every decision looks at characters in order, so how the text was chunked makes no difference.
 """
 
 from dataclasses import dataclass, replace

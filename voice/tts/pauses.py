@@ -38,7 +38,7 @@ def fade_out(samples: Samples, rate_hz: int) -> Samples:
     return faded
 
 
-class Onset:
+class OnsetTrimmer:
     """Takes the silence off the front of streamed audio.
 
     Attributes:

@@ -20,7 +20,7 @@ from voice.core.config import TtsConfig
 from voice.core.errors import ConfigError, ModelError, ModelMissing
 from voice.core.interfaces import Samples, SpeechChunk
 from voice.core.worker import Priority, Worker
-from voice.tts.pauses import Onset, fade_out, pause_ms
+from voice.tts.pauses import OnsetTrimmer, fade_out, pause_ms
 from voice.tts.phonemes import Pass, Phonemizer
 from voice.tts.split import Parts, split
 from voice.tts.vits import Latent, Manner, Vits
@@ -110,7 +110,7 @@ class PiperSynthesizer:
         self._worker.close()
 
     async def _speak(self, passes: list[Pass]) -> AsyncGenerator[SpeechChunk, None]:
-        onset = Onset(self.sample_rate_hz)
+        onset = OnsetTrimmer(self.sample_rate_hz)
         priority = Priority.FINAL
         before = 0  # samples of earlier passes, less what was trimmed
         for index, piece in enumerate(passes):

@@ -1,7 +1,7 @@
 """Has the user finished? The evidence, fused into one calibrated probability (pure).
 
-Strategy: a logistic model over five things: the logarithm of the silence so far; the melody (Smart Turn); whether the words are
-a whole thing to say; and how likely recognition held "..." and "-" behind the last word. These two say more than what it
+Strategy: a logistic model over five things: the logarithm of the silence so far; the prosody (Smart Turn); whether the words
+are a whole thing to say; and how likely recognition held "..." and "-" behind the last word. These two say more than what it
 writes there, which is a full stop nearly always. The probability rises with the silence, so it can be turned around: given the
 rest of the evidence, *how much silence is needed* before it reaches the commit threshold. The driver sets one timer for that
 moment instead of asking again and again.
@@ -9,7 +9,7 @@ moment instead of asking again and again.
 The weights in ``weights/endpoint.json`` are fitted by ``scripts/fit_endpoint fuse`` on true ends and pauses of the same number,
 so the probability is calibrated for speakers who pause once in a turn. ``voice bench endpoint`` prints how well it is.
 
-Tried and left out, because they added nothing to these: a second look at the melody after 200 ms; the language model's
+Tried and left out, because they added nothing to these: a second look at the prosody after 200 ms; the language model's
 probability that the user's message ends, with and without punctuation; the certainty of the last word; the length.
 """
 
@@ -28,13 +28,13 @@ class Evidence:
     """What is known about the pause at hand, apart from how long it has lasted.
 
     Attributes:
-        melody: the sound's own probability of being finished (0 to 1), or ``None`` while unknown.
+        prosody: the sound's own probability of being finished (0 to 1), or ``None`` while unknown.
         transcript: what was said in the whole turn, or ``None`` while unknown.
         trails_off: recognition's probability (0 to 1) of "..." behind the last word, or ``None`` when it does not say.
         breaks_off: its probability (0 to 1) of "-" there, likewise.
     """
 
-    melody: float | None = None
+    prosody: float | None = None
     transcript: str | None = None
     trails_off: float | None = None
     breaks_off: float | None = None
@@ -43,7 +43,7 @@ class Evidence:
 class Features(NamedTuple):
     """The evidence as the model takes it: log-odds, each bounded."""
 
-    melody: float
+    prosody: float
     completeness: float
     trails_off: float
     breaks_off: float
@@ -73,7 +73,7 @@ _WRITTEN, _NOT_WRITTEN = 0.5, 0.005
 WORDS_DECIDE_MS = 150.0
 """Words with which a turn would be over after so little silence decide by themselves."""
 _DOUBTFUL = -1.0
-"""The log-odds that stand in for a melody that nobody listened to, once the words are known."""
+"""The log-odds that stand in for a prosody that nobody listened to, once the words are known."""
 _MOST_EXPONENT = 10.0
 """Silence of more than half an hour is all the same."""
 
@@ -99,28 +99,28 @@ def silence_needed_ms(evidence: Evidence, commit_probability: float, weights: We
     return 100.0 * math.exp(min(missing / weights.silence, _MOST_EXPONENT))
 
 
-def wants_melody(evidence: Evidence, commit_probability: float) -> bool:
+def wants_prosody(evidence: Evidence, commit_probability: float) -> bool:
     """Whether the words leave it open that the turn is over.
 
-    To hear the melody costs about half as much as a transcript. Where even a doubtful one would not hold the turn open, it is
+    To hear the prosody costs about half as much as a transcript. Where even a doubtful one would not hold the turn open, it is
     not worth it: that spares 62 % of 56 true ends the wait, and cuts off none of 102 pauses more.
     """
-    return evidence.melody is None and silence_needed_ms(evidence, commit_probability) > WORDS_DECIDE_MS
+    return evidence.prosody is None and silence_needed_ms(evidence, commit_probability) > WORDS_DECIDE_MS
 
 
 def features(evidence: Evidence, unknown: Features) -> Features:
     """The evidence as log-odds; ``unknown`` stands in for what is not known."""
     said = evidence.transcript
     if said is None:
-        return unknown if evidence.melody is None else unknown._replace(melody=log_odds(evidence.melody))
-    melody = _DOUBTFUL if evidence.melody is None else log_odds(evidence.melody)
+        return unknown if evidence.prosody is None else unknown._replace(prosody=log_odds(evidence.prosody))
+    prosody = _DOUBTFUL if evidence.prosody is None else log_odds(evidence.prosody)
     said = said.rstrip()
     trails_off, breaks_off = evidence.trails_off, evidence.breaks_off
     if trails_off is None:
         trails_off = _WRITTEN if said.endswith(("...", "…")) else _NOT_WRITTEN
     if breaks_off is None:
         breaks_off = _WRITTEN if said.endswith("-") else _NOT_WRITTEN
-    return Features(melody, completeness(said), log_odds(trails_off), log_odds(max(breaks_off, _BROKEN)))
+    return Features(prosody, completeness(said), log_odds(trails_off), log_odds(max(breaks_off, _BROKEN)))
 
 
 def log_odds(p: float) -> float:

@@ -1,8 +1,8 @@
 """Is this sound over the reply meant to stop it? Pure judgements.
 
-Strategy: hold the audio as soon as there may be speech (:class:`Onset`), let words decide (:func:`judge`), resume if there
-were none. How long or loud a sound is says little: a crying child, the television and the assistant's own voice in the room go
-on for seconds. What tells a person at the microphone from them is how sure recognition is of the words. Backchannels
+Strategy: hold the audio as soon as there may be speech (:class:`OverlapOnset`), let words decide (:func:`judge`), resume if
+there were none. How long or loud a sound is says little: a crying child, the television and the assistant's own voice in the
+room go on for seconds. What tells a person at the microphone from them is how sure recognition is of the words. Backchannels
 ("mm-hm", "right") and the reply's own words do not stop it; a short "stop" or "no, wait" needs the least.
 """
 
@@ -29,10 +29,10 @@ _COMMAND_WORDS: Final = 4
 DRIFT: Final = 0.25
 """A window's probability of speech counts as far as it exceeds this."""
 DOUBTFUL: Final = 0.45
-"""The probability of speech at which :class:`Onset` takes exactly the time that it is given."""
+"""The probability of speech at which :class:`OverlapOnset` takes exactly the time that it is given."""
 
 
-class Onset:
+class OverlapOnset:
     """Adds up what speaks for speech: a cumulative sum (Page 1954, "Continuous Inspection Schemes").
 
     Args:
@@ -56,7 +56,7 @@ class Onset:
 # --- was it meant? -----------------------------------------------------------------------------------------------------------
 
 
-class Verdict(Enum):
+class InterruptionVerdict(Enum):
     """What the sound was."""
 
     UNSURE = auto()
@@ -70,14 +70,14 @@ class Words:
 
     Attributes:
         text: the transcript; empty when there are no words.
-        credence: log-odds that somebody said them (:func:`credence`).
+        credence: log-odds that somebody said them (:func:`speech_confidence`).
         speech_ms: how much speech there was up to then.
         silence_ms: how much silence was heard behind it.
         is_echo: whether they are the reply's own (:func:`repeats`).
     """
 
     text: str
-    credence: float
+    speech_confidence: float
     speech_ms: float
     silence_ms: float
     is_echo: bool = False
@@ -122,7 +122,7 @@ MAX_HELD_MS: Final = 3000.0
 _LOGPROB_WEIGHT, _NO_SPEECH_WEIGHT = 2.5, 1.75
 
 
-def credence(avg_logprob: float, no_speech: float) -> float:
+def speech_confidence(avg_logprob: float, no_speech: float) -> float:
     """The log-odds that a transcript's words were said into this microphone, from what Whisper says of its own certainty.
 
     Logistic regression over partial transcripts of real commands and read sentences on one side, of noises and of far-end
@@ -144,26 +144,26 @@ def repeats(text: str, spoken: str) -> bool:
     return sum(word in just_said for word in words) >= 0.75 * len(words)
 
 
-def judge(sound: Sound) -> Verdict:
+def judge(sound: Sound) -> InterruptionVerdict:
     """The verdict on the evidence so far."""
     words = sound.words
     if words is not None:
         said = words_of(words.text)
         means_something = not words.is_echo and not all(word in _BACKCHANNELS for word in said)
-        if means_something and words.credence >= _credence_needed(said, sound.speech_ms):
-            return Verdict.INTERRUPTION
+        if means_something and words.speech_confidence >= _confidence_needed(said, sound.speech_ms):
+            return InterruptionVerdict.INTERRUPTION
         heard_it_all = sound.silence_ms > 0 and words.speech_ms >= sound.speech_ms
-        settled = not means_something or words.credence < HOPELESS or words.silence_ms >= SECOND_HEARING_MS
+        settled = not means_something or words.speech_confidence < HOPELESS or words.silence_ms >= SECOND_HEARING_MS
         if heard_it_all and settled:
-            return Verdict.NOTHING
+            return InterruptionVerdict.NOTHING
     if sound.speech_ms <= BLIP_MS and sound.silence_ms >= BLIP_SILENCE_MS:
-        return Verdict.NOTHING
+        return InterruptionVerdict.NOTHING
     if sound.silence_ms >= GIVE_UP_SILENCE_MS or sound.held_ms >= MAX_HELD_MS:
-        return Verdict.NOTHING
-    return Verdict.UNSURE
+        return InterruptionVerdict.NOTHING
+    return InterruptionVerdict.UNSURE
 
 
-def _credence_needed(said: Sequence[str], speech_ms: float) -> float:
+def _confidence_needed(said: Sequence[str], speech_ms: float) -> float:
     if len(said) <= _COMMAND_WORDS and any(word in _COMMANDS for word in said):
         return SURE_COMMAND
     return SURE_WHEN_LONG if speech_ms >= LONG_SPEECH_MS else SURE

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 
-class State(StrEnum):
+class TurnState(StrEnum):
     """What the conversation is doing."""
 
     IDLE = "idle"
@@ -26,7 +26,7 @@ class State(StrEnum):
     """Somebody makes a sound over the reply; the audio is held until it is known what it was."""
 
 
-class Input(StrEnum):
+class TurnInput(StrEnum):
     """What can happen."""
 
     SPEECH_STARTED = "speech started"
@@ -45,7 +45,7 @@ class Input(StrEnum):
     REPLY_ENDED = "reply ended"
 
 
-class Action(StrEnum):
+class TurnAction(StrEnum):
     """What is then done, in the order given."""
 
     OPEN_TURN = "open turn"
@@ -62,13 +62,13 @@ class Action(StrEnum):
 class Step(NamedTuple):
     """One row's right-hand side."""
 
-    to: State
-    actions: tuple[Action, ...] = ()
+    to: TurnState
+    actions: tuple[TurnAction, ...] = ()
 
 
-_S, _I, _A = State, Input, Action
+_S, _I, _A = TurnState, TurnInput, TurnAction
 
-TABLE: MappingProxyType[tuple[State, Input], Step] = MappingProxyType(
+TABLE: MappingProxyType[tuple[TurnState, TurnInput], Step] = MappingProxyType(
     {
         (_S.IDLE, _I.SPEECH_STARTED): Step(_S.LISTENING, (_A.OPEN_TURN,)),
         (_S.IDLE, _I.TEXT_TYPED): Step(_S.REPLYING, (_A.OPEN_TURN, _A.PREPARE_REPLY, _A.OPEN_GATE)),
@@ -102,14 +102,14 @@ TABLE: MappingProxyType[tuple[State, Input], Step] = MappingProxyType(
 )
 
 
-def step(state: State, happened: Input) -> Step:
+def step(state: TurnState, happened: TurnInput) -> Step:
     """The row for ``happened`` in ``state``; without a row the state stays and nothing is done."""
     return TABLE.get((state, happened), Step(state))
 
 
 def mermaid() -> str:
     """The table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {State.IDLE}"]
+    lines = ["stateDiagram-v2", f"    [*] --> {TurnState.IDLE}"]
     for (state, happened), (to, actions) in TABLE.items():
         done = f" / {', '.join(actions)}" if actions else ""
         lines.append(f"    {state} --> {to}: {happened}{done}")

@@ -23,7 +23,7 @@ _SAMPLES_PER_MS = SAMPLE_RATE_HZ // 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechDetected:
     """An utterance began; ``start_sample`` is back-dated to its first speech window."""
 
     start_sample: int
@@ -51,7 +51,7 @@ class SpeechResumed:
     sample: int
 
 
-SpeechEvent = SpeechStarted | SilenceBegan | SilenceGoesOn | SpeechResumed
+SpeechEvent = SpeechDetected | SilenceBegan | SilenceGoesOn | SpeechResumed
 
 
 class _State(Enum):
@@ -128,7 +128,7 @@ class SpeechTracker:
             return None
         self._state = _State.SPEAKING
         self._resumed = False
-        return SpeechStarted(self._run_start)
+        return SpeechDetected(self._run_start)
 
     def _silence(self, window_start: int) -> SpeechEvent:
         self._state = _State.SILENT

@@ -28,7 +28,7 @@ from voice.core.config import ServerConfig, VerifierConfig
 from voice.core.errors import ChatBusy, ConfigError, VerifierError, VoiceError
 from voice.draft import wire
 from voice.draft.acceptance import Proposal, Sampling
-from voice.draft.verifier import Block, Chosen, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict
 from voice.server.access import check_client, is_loopback, query_of
 from voice.verifier.target import DEPTH, Judge, Target
 
@@ -162,9 +162,9 @@ class VerifierServer:
             self.clients -= 1
             judge.close()
 
-    def _hello(self) -> wire.Hello:
+    def _hello(self) -> wire.VerifierHello:
         who = self._target.identity
-        return wire.Hello(
+        return wire.VerifierHello(
             protocol=wire.VERSION,
             model=who.model,
             version=who.version,
@@ -183,14 +183,14 @@ class _Pending:
     """A question that is being worked on."""
 
     id: int
-    work: "asyncio.Future[Verdict] | AsyncGenerator[Chosen, None] | VerifierError"
+    work: "asyncio.Future[DraftVerdict] | AsyncGenerator[Chosen, None] | VerifierError"
     stopped: bool = False
 
 
 class _Session:
     """One connection."""
 
-    def __init__(self, connection: ServerConnection, judge: Judge, hello: wire.Hello) -> None:
+    def __init__(self, connection: ServerConnection, judge: Judge, hello: wire.VerifierHello) -> None:
         self._connection = connection
         self._judge = judge
         self._hello = hello
@@ -242,7 +242,7 @@ class _Session:
 
     def _begin(
         self, question: wire.Verify | wire.Stream
-    ) -> "asyncio.Future[Verdict] | AsyncGenerator[Chosen, None] | VerifierError":
+    ) -> "asyncio.Future[DraftVerdict] | AsyncGenerator[Chosen, None] | VerifierError":
         try:
             prefix = self._prefix(question)
             chance = question.chance
@@ -299,7 +299,7 @@ class _Session:
         except VoiceError as error:
             await self._send(wire.Failed(pending.id, error.code, str(error)[:300]))
 
-    def _judged(self, number: int, verdict: Verdict) -> wire.Judged:
+    def _judged(self, number: int, verdict: DraftVerdict) -> wire.Judged:
         behind = verdict.tokens[verdict.accepted :]
         return wire.Judged(
             id=number,

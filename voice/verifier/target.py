@@ -18,12 +18,12 @@ from voice.core.interfaces import Token
 from voice.draft import acceptance
 from voice.draft.acceptance import Proposal, Sampling
 from voice.draft.edge import identity_of
-from voice.draft.verifier import Block, Chosen, Identity, Verdict
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
 from voice.llm.edge import EdgeChat, EdgeModel
 from voice.llm.engine import PADDING_TOKENS
 from voice.llm.header import header_of
 from voice.llm.llamacpp import logprob
-from voice.llm.sequence import Choice, Job
+from voice.llm.sequence import Job, Selection
 from voice.llm.stream import Result, TokenStream
 
 MAX_DRAFT = 16
@@ -107,11 +107,11 @@ class Judge:
         self._last_done_s = 0.0
         self._streaming: Job | None = None
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
         return await self.begin(block)
 
-    def begin(self, block: Block) -> "asyncio.Future[Verdict]":
+    def begin(self, block: Block) -> "asyncio.Future[DraftVerdict]":
         """Judge a block, in the order of the calls; the outcome comes later. Cancelling the future stops the work.
 
         Raises:
@@ -121,15 +121,15 @@ class Judge:
         self._check(block.prefix, len(tokens), tokens)
         if len(block.draft) > MAX_DRAFT:
             raise VerifierError(f"a draft of {len(block.draft)} tokens; {MAX_DRAFT} are judged at a time")
-        result: Result[Verdict] = Result()
+        result: Result[DraftVerdict] = Result()
         ruling = _Ruling(block, self._rng, result, self._last_done_s)
         parent = self._last if block.follows else None
-        choice = Choice(ruling, len(block.prefix), bonus=block.bonus, parent=parent)
+        choice = Selection(ruling, len(block.prefix), bonus=block.bonus, parent=parent)
         ruling.choice = choice
         self._last = job = self._submit(tokens, choice, ruling)
         ruling.job = job
 
-        def over(future: "asyncio.Future[Verdict]") -> None:
+        def over(future: "asyncio.Future[DraftVerdict]") -> None:
             self._last_done_s = time.perf_counter()
             if future.cancelled():
                 self._chat.cancel(job)
@@ -145,7 +145,7 @@ class Judge:
             return
         chosen: TokenStream[Chosen] = TokenStream(STREAM_AHEAD, self._chat.wake)
         generation = _Generation(sampling, self._rng, chosen)
-        choice = Choice(generation, len(prefix), goes_on=True)
+        choice = Selection(generation, len(prefix), goes_on=True)
         self._last = None
         self._streaming = job = self._submit(list(prefix), choice, generation, max_tokens)
         try:
@@ -166,7 +166,7 @@ class Judge:
             raise VerifierError("an offer is too long, or holds a token that is not in the vocabulary")
         self._chat.offer(self._streaming, place, draft)
 
-    def _submit(self, tokens: list[int], choice: Choice, outcome: "_Ruling | _Generation", max_tokens: int = 0) -> Job:
+    def _submit(self, tokens: list[int], choice: Selection, outcome: "_Ruling | _Generation", max_tokens: int = 0) -> Job:
         try:
             return self._chat.choose(tokens, choice, outcome, max_tokens=max_tokens)
         except ChatError as error:
@@ -215,9 +215,9 @@ class _Ruling(_Chooser):
     """A block's verdict in the making."""
 
     job: Job
-    choice: Choice
+    choice: Selection
 
-    def __init__(self, block: Block, rng: np.random.Generator, result: Result[Verdict], earliest_s: float) -> None:
+    def __init__(self, block: Block, rng: np.random.Generator, result: Result[DraftVerdict], earliest_s: float) -> None:
         super().__init__(block.sampling, rng)
         self._block = block
         self._result = result
@@ -234,7 +234,7 @@ class _Ruling(_Chooser):
             self._result.fail(VerifierError(str(error)))
             return
         if self.choice.stale or not self.job.settled:
-            self._result.set(Verdict(0, (), stale=True))
+            self._result.set(DraftVerdict(0, (), stale=True))
             return
         behind = self.job.tokens[len(self._block.prefix) :]
         drafted = [proposal.token for proposal in self._block.draft]
@@ -243,7 +243,7 @@ class _Ruling(_Chooser):
         )
         # Those that the block before has settled already carry no probability of their own here.
         tokens = tuple(self._chosen.get(i, Chosen(token, 0.0)) for i, token in enumerate(behind))
-        self._result.set(Verdict(kept, tokens, (time.perf_counter() - self._began_s) * 1e3))
+        self._result.set(DraftVerdict(kept, tokens, (time.perf_counter() - self._began_s) * 1e3))
 
 
 class _Generation(_Chooser):

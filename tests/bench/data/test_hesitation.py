@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from voice.bench.data.hesitation import PAUSE_S, hesitating
 from voice.bench.data.recordings import recording, store_samples
-from voice.bench.data.word_gaps import Judge, Place, Word, hesitates_after, places, quiet_points
+from voice.bench.data.word_gaps import GapJudge, Place, Word, hesitates_after, places, quiet_points
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 
@@ -131,7 +131,7 @@ def test_the_pauses_are_where_they_are_said_to_be() -> None:
 
 @pytest.mark.real
 def test_real_cuts_end_with_the_word_they_name(cache: Path) -> None:
-    judge = Judge()
+    judge = GapJudge()
     one = min(store_samples(), key=lambda sample: sample.samples.size)
     for place in places(one.samples, judge):
         assert judge.heard(one.samples[: place.sample])[-1] == place.after

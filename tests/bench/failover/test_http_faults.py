@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from tests.fakes.http import Exchange, http_server
-from voice.bench.failover.http_faults import FAULTS, Fault, Kind, Line, Schedule, proxied
+from voice.bench.failover.http_faults import FAULTS, Fault, HttpFault, HttpFaultSchedule, NetworkPath, proxied
 from voice.cloud.chat import CloudChat
 from voice.core.config import CloudConfig
 from voice.core.errors import CloudError
@@ -19,13 +19,13 @@ async def answer(exchange: Exchange) -> None:
     await exchange.answer(WORDS, every_s=0.005)
 
 
-def ask(fault: Fault, *, line: Line | None = None) -> tuple[list[str], str | None, bytes, float]:
+def ask(fault: Fault, *, line: NetworkPath | None = None) -> tuple[list[str], str | None, bytes, float]:
     """The pieces that arrive, the error's code, what the proxy kept, and the seconds it took."""
 
     async def main() -> tuple[list[str], str | None, bytes, float]:
         loop = asyncio.get_running_loop()
         async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: fault) as proxy:
-            proxy.line = line or Line()
+            proxy.line = line or NetworkPath()
             config = CloudConfig(enabled=True, base_url=proxy.base_url, model="m", first_token_ms=400, next_token_ms=400)
             chat = CloudChat(config)
             found: list[str] = []
@@ -51,11 +51,11 @@ def test_without_a_fault_everything_arrives_and_everything_is_kept() -> None:
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_every_fault_is_one(kind: Kind) -> None:
+def test_every_fault_is_one(kind: HttpFault) -> None:
     found, code, kept, took_s = ask(Fault(kind, after_events=2))
     assert code is not None
-    assert found == WORDS[: len(found)] or kind is Kind.FLOOD
-    assert len(found) < len(WORDS) or kind is Kind.FLOOD
+    assert found == WORDS[: len(found)] or kind is HttpFault.FLOOD
+    assert len(found) < len(WORDS) or kind is HttpFault.FLOOD
     assert b"Where is Spain?" in kept
     assert took_s < 1.5
 
@@ -75,7 +75,10 @@ async def speak(port: int, request: bytes) -> bytes:
 
 def test_headers_that_are_slow_never_stop_coming() -> None:
     async def main() -> bytes:
-        async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: Fault(Kind.SLOW_HEADERS)) as proxy:
+        async with (
+            http_server(answer) as server,
+            proxied("127.0.0.1", server.port, lambda: Fault(HttpFault.SLOW_HEADERS)) as proxy,
+        ):
             return await speak(proxy.own_port, b"GET /v1/models HTTP/1.1\r\n\r\n")
 
     got = asyncio.run(main())
@@ -118,7 +121,7 @@ def test_what_is_no_request_ends_its_connection_and_nothing_else(request_: bytes
 
 def test_a_chunked_request_is_kept_whole() -> None:
     async def main() -> bytes:
-        async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: Fault(Kind.BROKEN)) as proxy:
+        async with http_server(answer) as server, proxied("127.0.0.1", server.port, lambda: Fault(HttpFault.BROKEN)) as proxy:
             request = b"POST /v1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nsecret\r\n0\r\n\r\n"
             await speak(proxy.own_port, request)
             return bytes(proxy.sent)
@@ -127,21 +130,21 @@ def test_a_chunked_request_is_kept_whole() -> None:
 
 
 def test_the_line_adds_its_time() -> None:
-    *_, took_s = ask(Fault(), line=Line(round_trip_ms=200))
+    *_, took_s = ask(Fault(), line=NetworkPath(round_trip_ms=200))
     assert took_s >= 0.2
 
 
 def test_a_schedule_strikes_with_every_kind_before_it_repeats_one() -> None:
-    schedule = Schedule(seed=3)
+    schedule = HttpFaultSchedule(seed=3)
     assert [schedule() for _ in range(5)] == [Fault()] * 5
     schedule.healthy = False
     for _ in range(3):
         assert {schedule().kind for _ in FAULTS} == set(FAULTS)
-    schedule.only = Kind.RESET
-    assert {schedule().kind for _ in range(9)} == {Kind.RESET}
+    schedule.only = HttpFault.RESET
+    assert {schedule().kind for _ in range(9)} == {HttpFault.RESET}
 
 
 def test_the_same_seed_gives_the_same_faults() -> None:
-    one, other = Schedule(5), Schedule(5)
+    one, other = HttpFaultSchedule(5), HttpFaultSchedule(5)
     one.healthy = other.healthy = False
     assert [one() for _ in range(50)] == [other() for _ in range(50)]

@@ -7,7 +7,7 @@ from rich.console import Console
 from voice.bench.data.recordings import Recording
 from voice.bench.mic.echo import Over
 from voice.bench.mic.mic import result, show
-from voice.bench.mic.path import Way, chirp
+from voice.bench.mic.path import AudioPath, chirp
 from voice.bench.mic.recorder import Timeline, find, laid_over, lost_at_start_ms
 from voice.core.interfaces import SAMPLE_RATE_HZ
 
@@ -17,8 +17,8 @@ OWN = {
 }  # fmt: skip
 
 
-def way(mode: str, in_ms: float, out_ms: float, lost_ms: float = 0.0) -> Way:
-    return Way("one", mode, in_ms, out_ms, lost_ms, 0.97)
+def way(mode: str, in_ms: float, out_ms: float, lost_ms: float = 0.0) -> AudioPath:
+    return AudioPath("one", mode, in_ms, out_ms, lost_ms, 0.97)
 
 
 def test_the_figures_are_differences_to_the_plain_client() -> None:

@@ -12,7 +12,7 @@ from voice.bench.speculative import chi2
 from voice.bench.speculative.engine import TIE_NATS, apart, figures, losslessness, run, two_samples
 from voice.core.config import Config, DraftConfig, VerifierConfig
 from voice.core.errors import VerifierError
-from voice.draft.reply_options import Account, Approved
+from voice.draft.reply_options import Approved, DraftTally
 from voice.draft.verifier import Chosen
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
@@ -32,7 +32,7 @@ def test_replies_that_part() -> None:
 
 def test_a_reply_that_is_shorter_is_no_tie() -> None:
     different: list[dict[str, Any]] = [{"nats_apart": TIE_NATS / 2}, {"nats_apart": None}, {"nats_apart": 3.0}]
-    found = losslessness(4, different, [Account() for _ in range(7)] + [Account(failure="gone")])
+    found = losslessness(4, different, [DraftTally() for _ in range(7)] + [DraftTally(failure="gone")])
     assert (found["replies"], found["identical"], found["ties"]) == (8, 5, 1)
     assert found["failures"] == ["gone"]
 

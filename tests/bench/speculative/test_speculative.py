@@ -14,7 +14,7 @@ from voice.bench.speculative.parts import _drafted, _first_choice, _fit, _wrong
 from voice.bench.speculative.prompts import prompts
 from voice.bench.speculative.speculative import acceptance_by_kind
 from voice.draft.acceptance import GREEDY, Proposal
-from voice.draft.reply_options import Account
+from voice.draft.reply_options import DraftTally
 from voice.draft.verifier import Block
 
 RECORD = Recorded("x", (1, 2, 3), tuple(range(10, 30)))
@@ -59,9 +59,9 @@ def test_pacing_adds_the_delays_it_says() -> None:
 
 def test_acceptance_is_weighed_by_tokens() -> None:
     accounts = [
-        Account(accepted=9, rejected=1, sent_accepted=9),
-        Account(accepted=0, rejected=10, sent_rejected=1),
-        Account(accepted=5),
+        DraftTally(accepted=9, rejected=1, sent_accepted=9),
+        DraftTally(accepted=0, rejected=10, sent_rejected=1),
+        DraftTally(accepted=5),
     ]
     records = [Recorded(kind, (1,), (2,)) for kind in ("a", "b", "c")]
     assert acceptance_by_kind(records, accounts) == {"a": 1.0, "b": 0.0, "overall": 0.9}

@@ -82,7 +82,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BargeInOutcome:
     """What a clip did to the reply.
 
     Attributes:
@@ -104,7 +104,7 @@ class Outcome:
     holds: int
 
 
-def judge(clip: Clip, noted: Sequence[Noted]) -> Outcome:
+def judge(clip: Clip, noted: Sequence[Noted]) -> BargeInOutcome:
     """What became of the reply under ``clip``, from what was noted since the clip began, in order of time."""
     end_s = next((one.at_s for one in noted if one.what in {"interrupted", "turn_reopened"}), None)
     holds = _holds([one for one in noted if end_s is None or one.at_s <= end_s], end_s)
@@ -118,7 +118,9 @@ def judge(clip: Clip, noted: Sequence[Noted]) -> Outcome:
         end_ms = None if end_s is None else (end_s - clip.onset_s) * 1000
     lost = holds if end_s is None else [hold for hold in holds if hold[1] < end_s]
     held_ms = sum(end - begin for begin, end in lost) * 1000
-    return Outcome(clip.name, clip.group, clip.onset_s is not None, end_s is not None, stop_ms, end_ms, held_ms, len(lost))
+    return BargeInOutcome(
+        clip.name, clip.group, clip.onset_s is not None, end_s is not None, stop_ms, end_ms, held_ms, len(lost)
+    )
 
 
 def _holds(noted: Sequence[Noted], end_s: float | None) -> list[tuple[float, float]]:
@@ -296,7 +298,7 @@ class _Talk:
         self._ended = self._ended or "session_closed"
 
 
-async def talk_over(url: str, clip: Clip, wait_s: float) -> Outcome | None:
+async def talk_over(url: str, clip: Clip, wait_s: float) -> BargeInOutcome | None:
     """Make one clip's sound over a reply; ``None`` when no reply lasted as long as the clip.
 
     Args:
@@ -340,7 +342,7 @@ async def measure(
     """
     every = await asyncio.to_thread(clips, limit=limit, seed=seed)
     rng = random.Random(seed)  # noqa: S311
-    outcomes: list[Outcome] = []
+    outcomes: list[BargeInOutcome] = []
     for done, clip in enumerate(every):
         progress(done, len(every))
         if (outcome := await talk_over(server.url, clip, rng.uniform(*TALKING_S))) is not None:
@@ -350,7 +352,7 @@ async def measure(
     return result(outcomes, without_reply=len(every) - len(outcomes))
 
 
-def result(outcomes: Sequence[Outcome], *, without_reply: int) -> dict[str, Any]:
+def result(outcomes: Sequence[BargeInOutcome], *, without_reply: int) -> dict[str, Any]:
     """The benchmark's figures; ``sets`` has them for each set."""
     groups = {one.group: [each for each in outcomes if each.group == one.group] for one in outcomes}
     note = None
@@ -366,7 +368,7 @@ def result(outcomes: Sequence[Outcome], *, without_reply: int) -> dict[str, Any]
     }
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def figures(outcomes: Sequence[BargeInOutcome]) -> dict[str, Any]:
     """Stops of the speech and false stops of the rest; ``None`` or ``{"n": 0}`` where there is nothing to count."""
     speech = [one for one in outcomes if one.speech]
     others = [one for one in outcomes if not one.speech]
@@ -382,7 +384,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _rounded(one: Outcome) -> dict[str, Any]:
+def _rounded(one: BargeInOutcome) -> dict[str, Any]:
     return {key: round(value, 1) if isinstance(value, float) else value for key, value in asdict(one).items()}
 
 

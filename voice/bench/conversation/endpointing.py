@@ -21,14 +21,14 @@ from voice.bench.report import summary
 from voice.core.config import Config, TurnConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
-from voice.turn.endpoint import Evidence, Features, default_weights, features, probability, silence_needed_ms, wants_melody
+from voice.turn.endpoint import Evidence, Features, default_weights, features, probability, silence_needed_ms, wants_prosody
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-WORDS_AT_MS, MELODY_AT_MS = 80, 100
+WORDS_AT_MS, PROSODY_AT_MS = 80, 100
 """The evidence is taken this long after the last voiced sample, about when the pipeline takes it."""
-MELODY_S = 8
+PROSODY_S = 8
 CALIBRATED_AT_MS = 200
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99)
 PATIENCE_MS = (230, 300, 400, 500, 600, 700, 800)
@@ -53,7 +53,7 @@ class Silence:
     set: str
     kind: str
     length_ms: float | None
-    melody: float
+    prosody: float
     transcript: str
     trails_off: float | None = None
     breaks_off: float | None = None
@@ -61,7 +61,7 @@ class Silence:
     @property
     def evidence(self) -> Evidence:
         """What the end-of-turn model is asked with."""
-        return Evidence(self.melody, self.transcript, self.trails_off, self.breaks_off)
+        return Evidence(self.prosody, self.transcript, self.trails_off, self.breaks_off)
 
 
 async def run(
@@ -103,10 +103,10 @@ async def _silences(engines: Engines, name: str, one: Recording, *, as_it_is: bo
         asked.append((END, one.speech_end, None))
     found: list[Silence] = []
     for kind, at, length_ms in asked:
-        melody = await engines.turn_detector.completeness(_until(one, at, MELODY_AT_MS)[-MELODY_S * SAMPLE_RATE_HZ :])
+        prosody = await engines.turn_detector.completeness(_until(one, at, PROSODY_AT_MS)[-PROSODY_S * SAMPLE_RATE_HZ :])
         heard = await engines.recognizer.transcribe(_until(one, at, WORDS_AT_MS))
         recording = one.name.removesuffix(f"+{HESITATION}")
-        found.append(Silence(recording, name, kind, length_ms, melody, heard.text, heard.trails_off, heard.breaks_off))
+        found.append(Silence(recording, name, kind, length_ms, prosody, heard.text, heard.trails_off, heard.breaks_off))
     return found
 
 
@@ -142,12 +142,12 @@ def result(found: Sequence[Silence], config: Config) -> dict[str, Any]:
 def point(found: Sequence[Silence], commit_probability: float, turn: TurnConfig) -> dict[str, Any]:
     """The silence needed at true ends, and the share of pauses that last longer than what would have been needed there.
 
-    The melody is heard only where the words leave it open, as on a small machine.
+    The prosody is heard only where the words leave it open, as on a small machine.
     """
 
     def needed_ms(one: Silence) -> float:
-        words = replace(one.evidence, melody=None)
-        evidence = one.evidence if wants_melody(words, commit_probability) else words
+        words = replace(one.evidence, prosody=None)
+        evidence = one.evidence if wants_prosody(words, commit_probability) else words
         return min(max(turn.least_silence_ms, silence_needed_ms(evidence, commit_probability)), turn.max_silence_ms)
 
     def cut(one: Silence) -> bool:

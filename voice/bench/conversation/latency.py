@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voice.bench.conversation.idle import silent_connection_cpu_share
-from voice.bench.conversation.streaming import Heard, stream
+from voice.bench.conversation.streaming import HeardReply, stream
 from voice.bench.data.hesitation import HESITATION, hesitation_set
 from voice.bench.data.recordings import Recording, default_recordings, from_manifest, spread
 from voice.bench.report import summary
@@ -38,7 +38,7 @@ def recording_sets(manifest: Path | None, *, limit: int | None, seed: int) -> di
 
 async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]], progress: Progress) -> dict[str, Any]:
     """Stream every recording, one after the other, and summarise what was heard."""
-    heard: dict[str, list[Heard]] = {name: [] for name in sets}
+    heard: dict[str, list[HeardReply]] = {name: [] for name in sets}
     cpu_before_s, done = server.cpu_s(), 0
     for name, recordings in sets.items():
         for one in recordings:
@@ -52,7 +52,7 @@ async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]]
     return {**found, "silent_connection_cpu_share": await silent_connection_cpu_share(server)}
 
 
-def result(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
+def result(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
     """The benchmark's figures; ``sets`` has them for each set."""
     plain = [one for name, outcomes in heard.items() if name != HESITATION for one in outcomes]
     every = [one for outcomes in heard.values() for one in outcomes]
@@ -86,7 +86,7 @@ def result(heard: Mapping[str, Sequence[Heard]], *, cpu_s: float, rss_mib: float
     }
 
 
-def figures(outcomes: Sequence[Heard]) -> dict[str, Any]:
+def figures(outcomes: Sequence[HeardReply]) -> dict[str, Any]:
     """Latency and cut-offs of some recordings."""
     answered = [one.voice_to_voice_ms for one in outcomes if one.voice_to_voice_ms is not None]
     pauses = [cut for one in outcomes for cut in one.pauses_cut]
@@ -102,7 +102,7 @@ def figures(outcomes: Sequence[Heard]) -> dict[str, Any]:
     }
 
 
-def stage_offsets(outcomes: Iterable[Heard]) -> dict[str, Any]:
+def stage_offsets(outcomes: Iterable[HeardReply]) -> dict[str, Any]:
     """Where the time goes: each mark's distance from the end of speech, over the answered turns."""
     by_mark: dict[str, list[float]] = {}
     for one in outcomes:
@@ -111,7 +111,7 @@ def stage_offsets(outcomes: Iterable[Heard]) -> dict[str, Any]:
     return {mark: summary(values) for mark, values in by_mark.items() if mark not in {"speech_start", "last_audio_sent"}}
 
 
-def wasted_share(outcomes: Iterable[Heard]) -> float | None:
+def wasted_share(outcomes: Iterable[HeardReply]) -> float | None:
     """The share of generated tokens that were thrown away with a preempted reply."""
     records = [one.record for one in outcomes if one.record]
     wasted = sum(int(record.get("wasted_tokens", 0)) for record in records)

@@ -28,7 +28,7 @@ LISTEN_S = 1.0
 
 
 @dataclass(slots=True)
-class Heard:
+class HeardReply:
     """What one recording brought.
 
     Attributes:
@@ -61,7 +61,7 @@ class Heard:
         return self.voice_to_voice_ms + float(offsets["answer_heard"] - offsets["first_audio_sent"])
 
 
-async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] | None = None) -> Heard:
+async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] | None = None) -> HeardReply:
     """Stream one recording into the server at ``url`` over a connection of its own.
 
     Args:
@@ -72,7 +72,7 @@ async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] 
     Raises:
         OSError: the server cannot be reached.
     """
-    heard = Heard(recording.name, recording.samples.size / SAMPLE_RATE_HZ)
+    heard = HeardReply(recording.name, recording.samples.size / SAMPLE_RATE_HZ)
     async with connect(url, compression=None, max_size=None) as socket:
         if hello is not None:
             await socket.send(json.dumps(hello))
@@ -87,7 +87,7 @@ async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] 
     return heard
 
 
-async def _send(socket: ClientConnection, recording: Recording, heard: Heard, began_s: float) -> None:
+async def _send(socket: ClientConnection, recording: Recording, heard: HeardReply, began_s: float) -> None:
     """The recording, then silence, paced by absolute times so that no delay adds up; until the answer has begun."""
     loop = asyncio.get_running_loop()
     step = SAMPLE_RATE_HZ * FRAME_MS // 1000
@@ -103,7 +103,7 @@ async def _send(socket: ClientConnection, recording: Recording, heard: Heard, be
             return
 
 
-async def _receive(socket: ClientConnection, heard: Heard, began_s: float) -> None:
+async def _receive(socket: ClientConnection, heard: HeardReply, began_s: float) -> None:
     loop = asyncio.get_running_loop()
     with suppress(ConnectionClosed):
         async for message in socket:
@@ -132,7 +132,7 @@ async def _say_goodbye(socket: ClientConnection, ours: bool) -> None:
         await socket.close()
 
 
-def _judge(heard: Heard, recording: Recording) -> None:
+def _judge(heard: HeardReply, recording: Recording) -> None:
     sounds = np.asarray(heard.sounds_s)
     heard.cut_off = bool((sounds < recording.speech_end_s).any())
     for start, end in recording.pauses:

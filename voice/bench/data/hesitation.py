@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voice.bench.data.recordings import Recording, recording
-from voice.bench.data.word_gaps import Judge, Place, places
+from voice.bench.data.word_gaps import GapJudge, Place, places
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 HESITATION = "hesitation"
@@ -37,7 +37,7 @@ def hesitation_set(
     Raises:
         ModelMissing: there is no recogniser to find the words with.
     """
-    judge = Judge()
+    judge = GapJudge()
     found: list[Recording] = []
     for index, one in enumerate(originals):
         rng = random.Random(f"{seed} {one.name}")  # noqa: S311 - a recording's pauses do not depend on the others

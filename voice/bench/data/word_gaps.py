@@ -69,7 +69,7 @@ class Place:
     after: str
 
 
-class Judge:
+class GapJudge:
     """Whisper, to find words and to say what is heard up to a cut. Deterministic. Blocks; for benches only.
 
     Raises:
@@ -113,7 +113,7 @@ def plain(word: str) -> str:
     return word.strip().strip(".,?!…-—\"'").lower()
 
 
-def places(samples: Samples, judge: Judge) -> list[Place]:
+def places(samples: Samples, judge: GapJudge) -> list[Place]:
     """Every place of a 16 kHz recording at which a speaker might hesitate, in order; from the cache when it is there."""
     cached = _cache_file(samples, judge.name)
     try:
@@ -143,7 +143,7 @@ def _is_number(word: str) -> bool:
     return word in _NUMBERS or word[:1].isdigit()
 
 
-def _proven_cut(samples: Samples, words: Sequence[Word], index: int, judge: Judge) -> int | None:
+def _proven_cut(samples: Samples, words: Sequence[Word], index: int, judge: GapJudge) -> int | None:
     for cut in quiet_points(samples, words[index], words[index + 1]):
         heard = judge.heard(samples[:cut])
         if heard and heard[-1] == words[index].plain and abs(len(heard) - (index + 1)) <= 1:

@@ -17,10 +17,9 @@ import httpx2
 import msgspec
 
 from voice.bench.failover import failover
-from voice.bench.failover.failover import Host, Outcome, Progress
-from voice.bench.failover.http_faults import FaultProxy, Line
-from voice.bench.failover.http_faults import Schedule as CloudSchedule
-from voice.bench.failover.verifier_faults import DraftFaults, Schedule, proxied
+from voice.bench.failover.failover import FailoverOutcome, Host, Progress
+from voice.bench.failover.http_faults import FaultProxy, HttpFaultSchedule, NetworkPath
+from voice.bench.failover.verifier_faults import DraftFaults, VerifierFaultSchedule, proxied
 from voice.core.config import Config
 from voice.core.errors import ConfigError
 from voice.draft.cloud import KEPT
@@ -35,9 +34,9 @@ _OTHERS = ("Task-", "bench", "verifier-answers")
 
 async def run(host: Host, config: Config, *, turns: int, private: int, seed: int, progress: Progress) -> dict[str, Any]:
     """As :func:`voice.bench.failover.failover.run`, with drafts; ``drafts`` adds up what became of them."""
-    schedule = Schedule(seed)
+    schedule = VerifierFaultSchedule(seed)
     vocabulary = await asyncio.to_thread(partial(Vocabulary, locate(config.llm.model), text_only=True))
-    outcomes: list[Outcome] = []
+    outcomes: list[FailoverOutcome] = []
 
     def text(tokens: Sequence[int]) -> bytes:
         return b"".join(vocabulary.piece(token) for token in tokens)
@@ -51,9 +50,9 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
         recordings = failover._recordings(turns, seed)
         for what, count in (("healthy", turns // 2), ("faults", turns)):
             schedule.healthy = what == "healthy"
-            proxy.line = Line(80, 10) if schedule.healthy else Line(80, 20, 0.01)
+            proxy.line = NetworkPath(80, 10) if schedule.healthy else NetworkPath(80, 20, 0.01)
             outcomes += await failover._turns(server, what, count, recordings, progress)
-        as_cloud = cast("tuple[CloudSchedule, FaultProxy]", (schedule, proxy))
+        as_cloud = cast("tuple[HttpFaultSchedule, FaultProxy]", (schedule, proxy))
         recovered = await failover._recovery(server, *as_cloud, progress)
         outside, tried = await failover._private(server, as_cloud[1], private, seed, progress, config.llm.system_prompt)
         await asyncio.sleep(1.0)
@@ -69,7 +68,7 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
     }
 
 
-def drafts(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def drafts(outcomes: Sequence[FailoverOutcome]) -> dict[str, Any]:
     """What became of the drafts of all turns (pure)."""
     found = [one.record["draft"] for one in outcomes if "draft" in one.record]
     judged = [(one["acceptance"], one["drafted"]) for one in found if one["acceptance"] is not None]

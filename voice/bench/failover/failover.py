@@ -18,7 +18,7 @@ import numpy as np
 
 from voice.audio.voiced import first_audible
 from voice.bench.data.recordings import Recording, default_recordings, spread
-from voice.bench.failover.http_faults import FaultProxy, Kind, Line, Schedule, proxied
+from voice.bench.failover.http_faults import FaultProxy, HttpFault, HttpFaultSchedule, NetworkPath, proxied
 from voice.bench.failover.leaks import leaked
 from voice.bench.failover.sent import readings
 from voice.bench.report import summary
@@ -57,7 +57,7 @@ Host = Callable[[Config], Any]
 
 
 @dataclass(slots=True)
-class Outcome:
+class FailoverOutcome:
     """What one turn brought, as its client heard it.
 
     Attributes:
@@ -73,7 +73,7 @@ class Outcome:
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Listener:
+class FailoverListener:
     """Takes everything that a server sends and knows how it would have been played."""
 
     def __init__(self, client: VoiceClient) -> None:
@@ -131,8 +131,8 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
     """
     model = locate(config.llm.model)
     standin = StandIn(model, "standin", port=_free_port(), threads=1, context_tokens=2048)
-    schedule = Schedule(seed, most_events=REPLY_TOKENS)
-    outcomes: list[Outcome] = []
+    schedule = HttpFaultSchedule(seed, most_events=REPLY_TOKENS)
+    outcomes: list[FailoverOutcome] = []
     async with (
         running(standin),
         proxied(standin.host, standin.port, schedule, seed=seed) as proxy,
@@ -142,7 +142,7 @@ async def run(host: Host, config: Config, *, turns: int, private: int, seed: int
         recordings = _recordings(turns, seed)
         for what, count in (("healthy", healthy(turns)), ("faults", turns)):
             schedule.healthy = what == "healthy"
-            proxy.line = Line(80, 10) if schedule.healthy else Line(80, 20, 0.01)
+            proxy.line = NetworkPath(80, 10) if schedule.healthy else NetworkPath(80, 20, 0.01)
             outcomes += await _turns(server, what, count, recordings, progress)
         recovered = await _recovery(server, schedule, proxy, progress)
         sent = len(proxy.sent)
@@ -190,9 +190,9 @@ def _recordings(turns: int, seed: int) -> list[Recording]:
 
 async def _turns(
     server: "VoiceServer", what: str, count: int, recordings: Sequence[Recording], progress: Progress
-) -> list[Outcome]:
+) -> list[FailoverOutcome]:
     """So many turns, spoken and typed by turns, a few to a conversation."""
-    found: list[Outcome] = []
+    found: list[FailoverOutcome] = []
     for start in range(0, count, TURNS_A_CONVERSATION):
         async with _conversation(server) as (client, listener):
             for number in range(start, min(count, start + TURNS_A_CONVERSATION)):
@@ -202,7 +202,7 @@ async def _turns(
                     if spoken
                     else await _type(client, listener, QUESTIONS[number // 2 % len(QUESTIONS)])
                 )
-                outcome = Outcome(spoken, what, completed=listener.reason == "completed", record=listener.record)
+                outcome = FailoverOutcome(spoken, what, completed=listener.reason == "completed", record=listener.record)
                 if listener.first_audible_s is not None:
                     outcome.first_audio_ms = (listener.first_audible_s - begun_s) * 1000
                 outcome.silence_ms = listener.silence_s * 1000
@@ -212,9 +212,9 @@ async def _turns(
 
 
 @asynccontextmanager
-async def _conversation(server: "VoiceServer") -> AsyncIterator[tuple[VoiceClient, Listener]]:
+async def _conversation(server: "VoiceServer") -> AsyncIterator[tuple[VoiceClient, FailoverListener]]:
     async with VoiceClient(server.url, trace=True) as client:
-        listener = Listener(client)
+        listener = FailoverListener(client)
         listening = asyncio.create_task(listener.run(), name="bench listener")
         try:
             yield client, listener
@@ -223,7 +223,7 @@ async def _conversation(server: "VoiceServer") -> AsyncIterator[tuple[VoiceClien
             await asyncio.gather(listening, return_exceptions=True)
 
 
-async def _type(client: VoiceClient, listener: Listener, text: str) -> float:
+async def _type(client: VoiceClient, listener: FailoverListener, text: str) -> float:
     """Type a turn, wait for the end of its reply, and give the time at which it was typed."""
     listener.begin()
     typed_s = client.clock.now_s()
@@ -232,7 +232,7 @@ async def _type(client: VoiceClient, listener: Listener, text: str) -> float:
     return typed_s
 
 
-async def _speak(client: VoiceClient, listener: Listener, one: Recording) -> float:
+async def _speak(client: VoiceClient, listener: FailoverListener, one: Recording) -> float:
     """Speak a turn in real time, be silent until its reply has ended, and give the time of its last voiced sample."""
     listener.begin()
     began_s = client.clock.now_s()
@@ -248,10 +248,12 @@ async def _speak(client: VoiceClient, listener: Listener, one: Recording) -> flo
     return began_s + one.speech_end_s
 
 
-async def _recovery(server: "VoiceServer", schedule: Schedule, proxy: FaultProxy, progress: Progress) -> dict[str, Any]:
+async def _recovery(
+    server: "VoiceServer", schedule: HttpFaultSchedule, proxy: FaultProxy, progress: Progress
+) -> dict[str, Any]:
     """Let the cloud be gone for two turns, and count the turns until it is used again."""
-    proxy.line = Line(40)
-    schedule.only, schedule.healthy = Kind.REFUSED, False
+    proxy.line = NetworkPath(40)
+    schedule.only, schedule.healthy = HttpFault.REFUSED, False
     async with _conversation(server) as (client, listener):
         for question in QUESTIONS[:2]:
             await _type(client, listener, question)
@@ -269,7 +271,7 @@ async def _private(
     server: "VoiceServer", proxy: FaultProxy, count: int, seed: int, progress: Progress, system_prompt: str
 ) -> tuple[int, int]:
     """Type private utterances, each with ordinary turns behind it, and search what went out for pieces of them."""
-    proxy.line = Line()
+    proxy.line = NetworkPath()
     cases = [case.text for case in (*by_hand(), *fresh()) if case.private]
     random.Random(seed).shuffle(cases)  # noqa: S311 - not a secret
     cases = cases[:count]
@@ -282,7 +284,7 @@ async def _private(
     return len(leaked(cases, readings(bytes(proxy.sent[began:])), (*QUESTIONS, *OPENERS, system_prompt))), len(cases)
 
 
-async def _begin_to_answer(client: VoiceClient, listener: Listener, text: str) -> None:
+async def _begin_to_answer(client: VoiceClient, listener: FailoverListener, text: str) -> None:
     """Type a turn and listen only to its first second: the next one interrupts it."""
     listener.begin()
     await client.send_text(text)
@@ -293,7 +295,7 @@ async def _begin_to_answer(client: VoiceClient, listener: Listener, text: str) -
     await asyncio.sleep(0.3)
 
 
-def result(outcomes: Sequence[Outcome], proxy: FaultProxy, recovered: Mapping[str, Any]) -> dict[str, Any]:
+def result(outcomes: Sequence[FailoverOutcome], proxy: FaultProxy, recovered: Mapping[str, Any]) -> dict[str, Any]:
     """The benchmark's figures."""
     faulty = [one for one in outcomes if one.fault == "faults"]
     return {
@@ -321,7 +323,7 @@ def result(outcomes: Sequence[Outcome], proxy: FaultProxy, recovered: Mapping[st
     }
 
 
-def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def figures(outcomes: Sequence[FailoverOutcome]) -> dict[str, Any]:
     """Latency, completeness and silence of some turns."""
     first = {spoken: [one.first_audio_ms for one in outcomes if one.spoken is spoken] for spoken in (True, False)}
     answered = [one.completed and one.first_audio_ms is not None for one in outcomes]

@@ -18,7 +18,7 @@ RETRANSMISSION_S = 0.2
 _SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Kind(StrEnum):
+class HttpFault(StrEnum):
     """What happens to a request."""
 
     NONE = "none"
@@ -39,21 +39,29 @@ class Kind(StrEnum):
     FLOOD = "flood"
 
 
-FAULTS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind is not Kind.NONE)
-_STATUS = {Kind.UNAUTHORISED: 401, Kind.NO_MODEL: 404, Kind.LIMITED: 429, Kind.BROKEN: 503}
-_MID_ANSWER = {Kind.STALLED, Kind.KEEP_ALIVES, Kind.RESET, Kind.RESET_IN_TOKEN, Kind.GARBAGE, Kind.TRUNCATED, Kind.FLOOD}
+FAULTS: tuple[HttpFault, ...] = tuple(kind for kind in HttpFault if kind is not HttpFault.NONE)
+_STATUS = {HttpFault.UNAUTHORISED: 401, HttpFault.NO_MODEL: 404, HttpFault.LIMITED: 429, HttpFault.BROKEN: 503}
+_MID_ANSWER = {
+    HttpFault.STALLED,
+    HttpFault.KEEP_ALIVES,
+    HttpFault.RESET,
+    HttpFault.RESET_IN_TOKEN,
+    HttpFault.GARBAGE,
+    HttpFault.TRUNCATED,
+    HttpFault.FLOOD,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One request's fate; those that strike in the middle do so after ``after_events`` events of the answer."""
 
-    kind: Kind = Kind.NONE
+    kind: HttpFault = HttpFault.NONE
     after_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class NetworkPath:
     """The network: round-trip time, its standard deviation, and the share of pieces that are lost once."""
 
     round_trip_ms: float = 0.0
@@ -79,12 +87,12 @@ class FaultProxy:
     host: str
     port: int
     next_fault: Callable[[], Fault]
-    line: Line = field(default_factory=Line)
+    line: NetworkPath = field(default_factory=NetworkPath)
     chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - not a secret
     own_port: int = 0
     sent: bytearray = field(default_factory=bytearray)
     requests: int = 0
-    struck: dict[Kind, int] = field(default_factory=dict)
+    struck: dict[HttpFault, int] = field(default_factory=dict)
     _held: set["asyncio.Task[None]"] = field(default_factory=set)
     _listening: asyncio.Server | None = None
 
@@ -134,17 +142,17 @@ class FaultProxy:
             body += piece
         self.requests += 1
         fault = self.next_fault()
-        if fault.kind is not Kind.NONE:
+        if fault.kind is not HttpFault.NONE:
             self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
         await asyncio.sleep(self.line.delay_s(self.chance))
-        if fault.kind is Kind.REFUSED:
+        if fault.kind is HttpFault.REFUSED:
             return False
-        if fault.kind is Kind.HALF_OPEN:
+        if fault.kind is HttpFault.HALF_OPEN:
             await asyncio.sleep(3600)
-        if fault.kind is Kind.SLOW_HEADERS:
+        if fault.kind is HttpFault.SLOW_HEADERS:
             await self._dribble(writer)
         if (status := _STATUS.get(fault.kind)) is not None:
-            more = b"Retry-After: 1\r\n" if fault.kind is Kind.LIMITED else b""
+            more = b"Retry-After: 1\r\n" if fault.kind is HttpFault.LIMITED else b""
             writer.write(b"HTTP/1.1 %d No\r\n%sContent-Length: 2\r\n\r\n{}" % (status, more))
             await writer.drain()
             return True
@@ -183,27 +191,27 @@ class FaultProxy:
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    async def _strike(self, writer: asyncio.StreamWriter, kind: Kind) -> bool:
+    async def _strike(self, writer: asyncio.StreamWriter, kind: HttpFault) -> bool:
         match kind:
-            case Kind.STALLED:
+            case HttpFault.STALLED:
                 await asyncio.sleep(3600)
-            case Kind.KEEP_ALIVES:
+            case HttpFault.KEEP_ALIVES:
                 while True:
                     writer.write(b"e\r\n: keep-alive\n\n\r\n")
                     await writer.drain()
                     await asyncio.sleep(0.05)
-            case Kind.RESET_IN_TOKEN:
+            case HttpFault.RESET_IN_TOKEN:
                 writer.write(b'80\r\ndata: {"id": "1", "cho')
                 await writer.drain()
-            case Kind.GARBAGE:
+            case HttpFault.GARBAGE:
                 writer.write(self.chance.randbytes(200))
                 await writer.drain()
-            case Kind.TRUNCATED:
+            case HttpFault.TRUNCATED:
                 piece = b'data: {"id": "1", "choices": [{"ind\n\n'
                 writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 await writer.drain()
                 await asyncio.sleep(0.1)
-            case Kind.FLOOD:
+            case HttpFault.FLOOD:
                 text = b'data: {"id":"1","choices":[{"index":0,"text":"%s","finish_reason":null}]}\n\n' % (b"blah " * 2000)
                 while True:
                     writer.write(b"%x\r\n%s\r\n" % (len(text), text))
@@ -262,13 +270,13 @@ class Rotation(Generic[K]):
         return only or self._left.pop(), self._chance.randrange(self._most_events)
 
 
-class Schedule:
+class HttpFaultSchedule:
     """Which fault each request meets: every kind in turn, in a seeded order, at random places of the answer."""
 
     def __init__(self, seed: int, *, most_events: int = 40) -> None:
         self.healthy = True
         """Nothing strikes while this is true."""
-        self.only: Kind | None = None
+        self.only: HttpFault | None = None
         """The one kind that strikes, if it is to be one."""
         self._rotation = Rotation(FAULTS, seed, most_events=most_events)
 

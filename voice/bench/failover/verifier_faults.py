@@ -24,7 +24,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import WebSocketException
 from websockets.http11 import Request, Response
 
-from voice.bench.failover.http_faults import Line, Rotation
+from voice.bench.failover.http_faults import NetworkPath, Rotation
 from voice.draft import wire
 
 SLOW_S = 0.7
@@ -33,7 +33,7 @@ STRANGER_S = 2.0
 """So long a verifier of another vocabulary stays."""
 
 
-class Kind(StrEnum):
+class VerifierFault(StrEnum):
     """What happens to a question."""
 
     NONE = "none"
@@ -55,12 +55,19 @@ class Kind(StrEnum):
     OTHER_VERSION = "another version"
 
 
-FAULTS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind is not Kind.NONE)
-AT_THE_DOOR = {Kind.REFUSED, Kind.UNAUTHORISED, Kind.FULL, Kind.HALF_OPEN, Kind.OTHER_VOCABULARY, Kind.OTHER_PROTOCOL}
-_STATUS = {Kind.UNAUTHORISED: HTTPStatus.UNAUTHORIZED, Kind.FULL: HTTPStatus.SERVICE_UNAVAILABLE}
+FAULTS: tuple[VerifierFault, ...] = tuple(kind for kind in VerifierFault if kind is not VerifierFault.NONE)
+AT_THE_DOOR = {
+    VerifierFault.REFUSED,
+    VerifierFault.UNAUTHORISED,
+    VerifierFault.FULL,
+    VerifierFault.HALF_OPEN,
+    VerifierFault.OTHER_VOCABULARY,
+    VerifierFault.OTHER_PROTOCOL,
+}
+_STATUS = {VerifierFault.UNAUTHORISED: HTTPStatus.UNAUTHORIZED, VerifierFault.FULL: HTTPStatus.SERVICE_UNAVAILABLE}
 
 
-class Schedule:
+class VerifierFaultSchedule:
     """Which fault each question meets: every kind in turn, in a seeded order, at random places of the answer."""
 
     def __init__(self, seed: int, *, most_events: int = 12) -> None:
@@ -70,16 +77,16 @@ class Schedule:
         """The one kind that strikes, if it is to be one; at the door, each time."""
         self._rotation = Rotation(FAULTS, seed, most_events=most_events)
 
-    def question(self) -> tuple[Kind, int]:
+    def question(self) -> tuple[VerifierFault, int]:
         """The next question's fate, and behind how many messages of its answer it strikes."""
         if self.healthy:
-            return Kind.NONE, 0
-        return self._rotation.draw(Kind(self.only) if self.only else None)
+            return VerifierFault.NONE, 0
+        return self._rotation.draw(VerifierFault(self.only) if self.only else None)
 
-    def door(self) -> Kind:
+    def door(self) -> VerifierFault:
         """Who stands there anyway."""
-        kind = Kind.NONE if self.healthy or self.only is None else Kind(self.only)
-        return kind if kind in AT_THE_DOOR else Kind.NONE
+        kind = VerifierFault.NONE if self.healthy or self.only is None else VerifierFault(self.only)
+        return kind if kind in AT_THE_DOOR else VerifierFault.NONE
 
 
 @dataclass
@@ -94,15 +101,15 @@ class DraftFaults:
     """
 
     url: str
-    schedule: Schedule
+    schedule: VerifierFaultSchedule
     text: Callable[[Sequence[int]], bytes]
-    line: Line = field(default_factory=Line)
+    line: NetworkPath = field(default_factory=NetworkPath)
     chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - not a secret
     own_port: int = 0
     sent: bytearray = field(default_factory=bytearray)
     requests: int = 0
-    struck: dict[Kind, int] = field(default_factory=dict)
-    _waiting: Kind = Kind.NONE
+    struck: dict[VerifierFault, int] = field(default_factory=dict)
+    _waiting: VerifierFault = VerifierFault.NONE
     _server: Server | None = None
 
     @property
@@ -126,18 +133,18 @@ class DraftFaults:
     def _door(self, connection: ServerConnection, request: Request) -> Response | None:
         if "Upgrade" not in request.headers:
             return connection.respond(HTTPStatus.NOT_FOUND, "no tokenizer here\n")
-        kind, self._waiting = self._waiting, Kind.NONE
-        kind = kind if kind is not Kind.NONE else self.schedule.door()
+        kind, self._waiting = self._waiting, VerifierFault.NONE
+        kind = kind if kind is not VerifierFault.NONE else self.schedule.door()
         if (status := _STATUS.get(kind)) is not None:
             return connection.respond(status, "no\n")
-        if kind is Kind.REFUSED:
+        if kind is VerifierFault.REFUSED:
             connection.transport.abort()
         connection.at_the_door = kind  # type: ignore[attr-defined]
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
-        kind: Kind = getattr(connection, "at_the_door", Kind.NONE)
-        if kind is Kind.HALF_OPEN:
+        kind: VerifierFault = getattr(connection, "at_the_door", VerifierFault.NONE)
+        if kind is VerifierFault.HALF_OPEN:
             await asyncio.sleep(3600)
         with contextlib.suppress(WebSocketException, OSError):
             async with connect(self.url, compression=None, max_size=None) as upstream:
@@ -151,11 +158,11 @@ class DraftFaults:
                     await asyncio.gather(*tasks, return_exceptions=True)
         connection.transport.abort()
 
-    def fate(self) -> tuple[Kind, int]:
+    def fate(self) -> tuple[VerifierFault, int]:
         """Of a question that has come."""
         self.requests += 1
         kind, after = self.schedule.question()
-        if kind is not Kind.NONE:
+        if kind is not VerifierFault.NONE:
             self.struck[kind] = self.struck.get(kind, 0) + 1
         if kind in AT_THE_DOOR:
             self._waiting = kind
@@ -165,10 +172,10 @@ class DraftFaults:
 class _Relay:
     """One connection: both ways, late as the line makes it, and spoilt as the schedule wants it."""
 
-    def __init__(self, proxy: DraftFaults, client: Connection, verifier: Connection, door: Kind) -> None:
+    def __init__(self, proxy: DraftFaults, client: Connection, verifier: Connection, door: VerifierFault) -> None:
         self._proxy, self._client, self._verifier, self._door = proxy, client, verifier, door
         self._asked: list[int] = []
-        self._kind, self._after, self._slow_s = Kind.NONE, 0, 0.0
+        self._kind, self._after, self._slow_s = VerifierFault.NONE, 0, 0.0
         self._queues: dict[Connection, asyncio.Queue[tuple[float, bytes | str]]] = {
             client: asyncio.Queue(4096),
             verifier: asyncio.Queue(4096),
@@ -178,7 +185,7 @@ class _Relay:
         """What goes on at the same time, until one of it ends."""
         works: list[Callable[[], Coroutine[Any, Any, None]]] = [self._questions, self._answers]
         works += [partial(self._deliver, to) for to in (self._client, self._verifier)]
-        if self._door is Kind.OTHER_VOCABULARY:
+        if self._door is VerifierFault.OTHER_VOCABULARY:
             works.append(partial(asyncio.sleep, STRANGER_S))
         return works
 
@@ -199,21 +206,21 @@ class _Relay:
     async def _answers(self) -> None:
         async for data in self._verifier:
             answer = wire.answer(data)
-            if isinstance(answer, wire.Hello):
+            if isinstance(answer, wire.VerifierHello):
                 self._late(self._client, wire.encode(_hello(answer, self._door)))
                 continue
-            if isinstance(answer, wire.Failed) or self._kind is Kind.NONE or self._after > 0:
+            if isinstance(answer, wire.Failed) or self._kind is VerifierFault.NONE or self._after > 0:
                 self._after -= 1
                 self._late(self._client, data)
-            elif self._kind is Kind.RESET:
+            elif self._kind is VerifierFault.RESET:
                 return
-            elif self._kind is not Kind.STALLED:
+            elif self._kind is not VerifierFault.STALLED:
                 self._late(self._client, spoilt(answer, data, self._kind, self._proxy.chance))
 
     def _late(self, to: Connection, data: bytes | str) -> None:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + self._proxy.line.delay_s(self._proxy.chance)
-        if self._kind is Kind.SLOW and to is self._client:
+        if self._kind is VerifierFault.SLOW and to is self._client:
             due_s = self._slow_s = max(due_s, self._slow_s) + SLOW_S
         with contextlib.suppress(asyncio.QueueFull):
             self._queues[to].put_nowait((due_s, data))
@@ -225,31 +232,31 @@ class _Relay:
             await to.send(data)
 
 
-def _hello(hello: wire.Hello, door: Kind) -> wire.Hello:
-    if door is Kind.OTHER_VOCABULARY:
+def _hello(hello: wire.VerifierHello, door: VerifierFault) -> wire.VerifierHello:
+    if door is VerifierFault.OTHER_VOCABULARY:
         return msgspec.structs.replace(hello, vocabulary="0" * 32)
-    if door is Kind.OTHER_PROTOCOL:
+    if door is VerifierFault.OTHER_PROTOCOL:
         return msgspec.structs.replace(hello, protocol=99)
     return hello
 
 
-def spoilt(answer: wire.Answer, data: bytes | str, kind: Kind, chance: random.Random) -> bytes | str:
+def spoilt(answer: wire.Answer, data: bytes | str, kind: VerifierFault, chance: random.Random) -> bytes | str:
     """An answer as a verifier gives it that cannot be believed (pure but for ``chance``)."""
     number = getattr(answer, "id", 0)
     match kind:
-        case Kind.GARBAGE:
+        case VerifierFault.GARBAGE:
             return chance.randbytes(60)
-        case Kind.TRUNCATED:
+        case VerifierFault.TRUNCATED:
             return data[: max(1, len(data) // 2)]
-        case Kind.NAN:
+        case VerifierFault.NAN:
             return wire.encode(wire.Tokens(number, [1], [math.nan]))
-        case Kind.FEW_ROWS:
+        case VerifierFault.FEW_ROWS:
             return wire.encode(wire.Tokens(number, [1, 2], [-0.1]))
-        case Kind.NO_TOKEN:
+        case VerifierFault.NO_TOKEN:
             return wire.encode(wire.Tokens(number, [1 << 24], [-0.1]))
-        case Kind.OTHER_QUESTION:
+        case VerifierFault.OTHER_QUESTION:
             return wire.encode(wire.Tokens(number + 100, [1], [-0.1]))
-        case Kind.OTHER_VERSION:
+        case VerifierFault.OTHER_VERSION:
             return wire.encode(wire.Done(number, "another version"))
         case _:
             return data
@@ -257,7 +264,7 @@ def spoilt(answer: wire.Answer, data: bytes | str, kind: Kind, chance: random.Ra
 
 @asynccontextmanager
 async def proxied(
-    url: str, schedule: Schedule, text: Callable[[Sequence[int]], bytes], *, seed: int = 1
+    url: str, schedule: VerifierFaultSchedule, text: Callable[[Sequence[int]], bytes], *, seed: int = 1
 ) -> AsyncIterator[DraftFaults]:
     """A proxy on a free port of loopback, in front of the verifier at ``url``."""
     proxy = DraftFaults(url, schedule, text, chance=random.Random(seed))  # noqa: S311 - not a secret

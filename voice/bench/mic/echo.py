@@ -67,7 +67,7 @@ class Talk:
             case m.ReplyEndedMessage(reason=reason) if turn > self._before and self._turn in {None, turn}:
                 self.reason, self.ended_s = reason, asyncio.get_running_loop().time()
                 self.ended.set()
-            case m.Pause():
+            case m.PauseMessage():
                 self.holds += 1
             case m.TranscriptMessage(role="user", text=text, final=True) if text and text != self._asked:
                 self.believed.append(text[:_LOG_LONGEST])

@@ -17,7 +17,7 @@ from voice.bench.conversation.barge_in import speech_clips
 from voice.bench.data.recordings import Recording, default_recordings, spread
 from voice.bench.mic import echo, hotplug, path
 from voice.bench.mic.echo import Over
-from voice.bench.mic.path import Way
+from voice.bench.mic.path import AudioPath
 from voice.bench.mic.pulse import PulseServer
 from voice.bench.report import summary
 from voice.bench.server import RunningServer
@@ -88,7 +88,7 @@ def _steps(progress: Progress, what: str, total: int) -> Callable[[], None]:
 
 def result(
     said: Sequence[Recording],
-    ways: tuple[Sequence[Way], Sequence[Way]],
+    ways: tuple[Sequence[AudioPath], Sequence[AudioPath]],
     plugs: Mapping[str, Sequence[float | None]],
     echo: tuple[Sequence[Over], Mapping[str, Any]],
 ) -> dict[str, Any]:

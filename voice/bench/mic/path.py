@@ -26,7 +26,7 @@ from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.connection import Address
 from voice.mic.daemon import Daemon
 from voice.mic.gate import Gate, Mode
-from voice.mic.sound import Choice
+from voice.mic.sound import DeviceChoice
 from voice.server.websocket import VoiceServer
 from voice.session import events as out
 
@@ -60,11 +60,11 @@ class Instrument(Timeline):
 
     @property
     def events(self) -> AsyncIterator[out.Event]:
-        """See :class:`voice.server.websocket.Conversation`."""
+        """See :class:`voice.server.websocket.ServedConversation`."""
         return self._channel
 
     async def run(self) -> None:
-        """See :class:`voice.server.websocket.Conversation`."""
+        """See :class:`voice.server.websocket.ServedConversation`."""
         await self._closing.wait()
         self.closed = True
         self._channel.close()
@@ -108,7 +108,7 @@ class Instruments:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class AudioPath:
     """One recording there and one back, in milliseconds."""
 
     name: str
@@ -141,7 +141,7 @@ async def running(url: str, gate: Gate, *, ready_s: float = START_WITHIN_S) -> A
         DeviceError: it was not ready in time, or ended.
     """
     ready = asyncio.Event()
-    daemon = Daemon(Address(url), Choice(MICROPHONE, LOUDSPEAKER), gate, on_ready=ready.set)
+    daemon = Daemon(Address(url), DeviceChoice(MICROPHONE, LOUDSPEAKER), gate, on_ready=ready.set)
     task, waiting = asyncio.create_task(daemon.run(), name="daemon"), asyncio.create_task(ready.wait(), name="ready")
     try:
         done, _ = await asyncio.wait({task, waiting}, timeout=ready_s, return_when=asyncio.FIRST_COMPLETED)
@@ -156,7 +156,7 @@ async def running(url: str, gate: Gate, *, ready_s: float = START_WITHIN_S) -> A
         await asyncio.gather(task, waiting, return_exceptions=True)
 
 
-async def by_daemon(pulse: PulseServer, mode: Mode, said: Sequence[Recording], progress: Callable[[], None]) -> list[Way]:
+async def by_daemon(pulse: PulseServer, mode: Mode, said: Sequence[Recording], progress: Callable[[], None]) -> list[AudioPath]:
     """Play recordings in the room, one after the other, and after each a reply. What did not arrive is left out.
 
     Raises:
@@ -214,7 +214,9 @@ def _onset(one: Recording) -> int:
     return voiced_spans(one.samples, SAMPLE_RATE_HZ)[0][0]
 
 
-def _judge(one: Recording, mode: str, way_in: tuple[Timeline, Timeline, int], way_out: tuple[Timeline, float]) -> Way | None:
+def _judge(
+    one: Recording, mode: str, way_in: tuple[Timeline, Timeline, int], way_out: tuple[Timeline, float]
+) -> AudioPath | None:
     """``None`` when it did not arrive, or the answer did not."""
     room, instrument, since = way_in
     speaker, emitted_s = way_out
@@ -226,7 +228,7 @@ def _judge(one: Recording, mode: str, way_in: tuple[Timeline, Timeline, int], wa
         return None
     last = one.speech_end - 1
     lost_ms = lost_at_start_ms(one.samples, laid_over(heard, at_ear, one.samples.size), _onset(one))
-    return Way(
+    return AudioPath(
         one.name,
         mode,
         (instrument.arrival_s(since + at_ear + last) - room.moment_s(at_room + last)) * 1000,
@@ -236,7 +238,7 @@ def _judge(one: Recording, mode: str, way_in: tuple[Timeline, Timeline, int], wa
     )
 
 
-async def by_client(said: Sequence[Recording], progress: Callable[[], None]) -> list[Way]:
+async def by_client(said: Sequence[Recording], progress: Callable[[], None]) -> list[AudioPath]:
     """The same recordings over a plain WebSocket client, in real time."""
     ways = []
     async with instruments() as (url, house):
@@ -250,7 +252,7 @@ async def by_client(said: Sequence[Recording], progress: Callable[[], None]) -> 
                     arrived_s = await arriving
             last = one.speech_end - 1
             heard_ms = (instrument.arrival_s(last) - begun_s - last / SAMPLE_RATE_HZ) * 1000
-            ways.append(Way(one.name, "plain client", heard_ms, (arrived_s - emitted_s) * 1000, 0.0, 1.0))
+            ways.append(AudioPath(one.name, "plain client", heard_ms, (arrived_s - emitted_s) * 1000, 0.0, 1.0))
             progress()
     return ways
 

@@ -33,7 +33,7 @@ _PARTIALS_SAMPLE = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AsrOutcome:
     """One recording, recognised both ways."""
 
     recording: Recording
@@ -77,7 +77,7 @@ async def run(sets: Mapping[str, Sequence[Recording]], config: AsrConfig) -> dic
     recognizer = WhisperRecognizer(config)
     try:
         padded = _Padded(config)
-        heard: dict[str, list[Heard]] = {name: [] for name in sets}
+        heard: dict[str, list[AsrOutcome]] = {name: [] for name in sets}
         with Progress(transient=True) as progress:
             task = progress.add_task("recognition", total=sum(map(len, sets.values())))
             for name, recordings in sets.items():
@@ -93,7 +93,7 @@ async def run(sets: Mapping[str, Sequence[Recording]], config: AsrConfig) -> dic
     return {"bench": "asr", "model": config.model, **figures(everything, normalise), "partials": partials, "sets": by_set}
 
 
-def figures(heard: Sequence[Heard], normalise: Any) -> dict[str, Any]:
+def figures(heard: Sequence[AsrOutcome], normalise: Any) -> dict[str, Any]:
     """The figures of some recordings; those that need a text or slots are ``None`` where there are none."""
     short = [one for one in heard if one.seconds <= SHORT_S]
     with_text = [one for one in heard if one.recording.text]
@@ -175,13 +175,13 @@ class _Padded:
         return " ".join(segment.text.strip() for segment in segments)
 
 
-async def _hear(one: Recording, recognizer: WhisperRecognizer, padded: _Padded) -> Heard:
+async def _hear(one: Recording, recognizer: WhisperRecognizer, padded: _Padded) -> AsrOutcome:
     began = time.perf_counter()
     short = await recognizer.transcribe(one.samples)
     between = time.perf_counter()
     padded_text = padded.transcribe(one.samples)
     ended = time.perf_counter()
-    return Heard(one, short.text, padded_text, (between - began) * 1000, (ended - between) * 1000)
+    return AsrOutcome(one, short.text, padded_text, (between - began) * 1000, (ended - between) * 1000)
 
 
 def _slot_recall(cases: Sequence[tuple[tuple[str, ...], str]], normalise: Any) -> float | None:

@@ -20,7 +20,7 @@ SPLIT_SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LabelledSpan:
     """Characters ``start`` to ``end`` carry a tag."""
 
     start: int
@@ -37,7 +37,7 @@ class Example:
     task: Task | None = None
     weak_ok: bool | None = None
     strong_ok: bool | None = None
-    spans: tuple[Span, ...] | None = None
+    spans: tuple[LabelledSpan, ...] | None = None
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -27,9 +27,9 @@ from voice.core.interfaces import Message
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.connect import connector
 from voice.draft.edge import EdgeDrafter, identity_of
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.plan import Controller
-from voice.draft.reply_options import Account, Approved, Terms
+from voice.draft.reply_options import Approved, DraftTally, ReplyOptions
 from voice.draft.verifier import Block, Chosen, Verifier
 from voice.draft.vocabulary import compare
 from voice.llm.edge import EdgeChat, EdgeModel
@@ -47,13 +47,13 @@ PLACES = 4
 
 
 @dataclass(slots=True)
-class Way:
+class DecodingWay:
     """Replies of one way of answering."""
 
     took_s: list[float] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[DraftTally] = field(default_factory=list)
 
     @property
     def tokens(self) -> int:
@@ -115,7 +115,7 @@ async def measure(drafting: EdgeModel, verifier: Verifier, *, prompts: int, draw
 async def _replies(
     drafting: EdgeModel, chat: EdgeChat, verifier: Verifier, count: int, progress: Progress
 ) -> tuple[dict[str, Any], list[Recorded]]:
-    ways = {"streamed": Way(), "blocks": Way(), "planned": Way()}
+    ways = {"streamed": DecodingWay(), "blocks": DecodingWay(), "planned": DecodingWay()}
     recorded, different = [], list[dict[str, Any]]()
     controller = Controller()
     controller.rtt.add(max(0.1, verifier.identity.rtt_ms))
@@ -126,9 +126,9 @@ async def _replies(
         alone = await _streamed(verifier, prompt, REPLY_TOKENS, ways["streamed"])
         record = Recorded(kind, prompt, tuple(chosen.token for chosen in alone))
         recorded.append(record)
-        terms = Terms(prompt, REPLY_TOKENS, ends.__contains__, whole_words=lambda _: 0, kind=kind, patience_ms=60_000)
+        terms = ReplyOptions(prompt, REPLY_TOKENS, ends.__contains__, whole_words=lambda _: 0, kind=kind, patience_ms=60_000)
         for name, plan in (("blocks", FixedPlan(BLOCK_TOKENS, 1)), ("planned", controller)):
-            reply = Reply(EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS), verifier, plan, terms)
+            reply = DraftedReply(EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS), verifier, plan, terms)
             drafted = await _drafted(reply, ways[name])
             if difference := apart(alone, drafted):
                 different.append({"prompt": text, "way": name, **difference})
@@ -146,7 +146,7 @@ async def _replies(
     }, recorded
 
 
-async def _streamed(verifier: Verifier, prompt: Sequence[int], count: int, way: Way) -> list[Chosen]:
+async def _streamed(verifier: Verifier, prompt: Sequence[int], count: int, way: DecodingWay) -> list[Chosen]:
     began_s, found = time.perf_counter(), list[Chosen]()
     async for chosen in verifier.stream(prompt, max_tokens=count, sampling=GREEDY):
         if not found:
@@ -157,7 +157,7 @@ async def _streamed(verifier: Verifier, prompt: Sequence[int], count: int, way: 
     return found
 
 
-async def _drafted(reply: Reply, way: Way) -> list[Approved]:
+async def _drafted(reply: DraftedReply, way: DecodingWay) -> list[Approved]:
     found = [approved async for approved in reply.tokens()]
     way.took_s.append(reply.account.took_ms / 1e3)
     way.first_s.append(reply.account.first_ms / 1e3)
@@ -166,14 +166,14 @@ async def _drafted(reply: Reply, way: Way) -> list[Approved]:
     return found
 
 
-def _teach(controller: Controller, streamed: Way) -> None:
+def _teach(controller: Controller, streamed: DecodingWay) -> None:
     """What a token of plain streaming took in the last reply, behind the first."""
     count = streamed.counts[-1]
     if count > 1:
         controller.token.add(1e3 * (streamed.took_s[-1] - streamed.first_s[-1]) / (count - 1))
 
 
-def _speedup(streamed: Way, drafted: Way) -> float:
+def _speedup(streamed: DecodingWay, drafted: DecodingWay) -> float:
     return round((sum(streamed.took_s) / max(1, streamed.tokens)) / (sum(drafted.took_s) / max(1, drafted.tokens)), 3)
 
 
@@ -188,7 +188,7 @@ def apart(alone: Sequence[Chosen], drafted: Sequence[Approved]) -> dict[str, Any
     return {"at_token": at, "nats_apart": None if nats is None else round(nats, 4)}
 
 
-def losslessness(asked: int, different: Sequence[dict[str, Any]], accounts: Sequence[Account]) -> dict[str, Any]:
+def losslessness(asked: int, different: Sequence[dict[str, Any]], accounts: Sequence[DraftTally]) -> dict[str, Any]:
     """The count of identical replies, numerical ties told from real differences."""
     ties = [entry for entry in different if entry["nats_apart"] is not None and entry["nats_apart"] < TIE_NATS]
     return {

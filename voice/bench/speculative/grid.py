@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from voice.bench.speculative.paced_verifier import FixedPlan, OfferedVerifier, PacedVerifier, Recorded
-from voice.draft.confidence import Calibration
+from voice.draft.confidence import DraftCalibration
 from voice.draft.edge import EdgeDrafter
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.plan import Controller
-from voice.draft.reply_options import Account, Terms
+from voice.draft.reply_options import DraftTally, ReplyOptions
 from voice.draft.verifier import Verifier
 from voice.llm.edge import EdgeChat, EdgeModel
 
@@ -48,16 +48,18 @@ class _Runs:
     """Of it, behind the first token."""
     cpu_s: list[float] = field(default_factory=list)
     bytes: list[int] = field(default_factory=list)
-    accounts: list[Account] = field(default_factory=list)
+    accounts: list[DraftTally] = field(default_factory=list)
 
     def per_token(self, values: Sequence[float]) -> float:
         return sum(values) / max(1, sum(account.approved for account in self.accounts))
 
 
-def terms_of(drafting: EdgeModel, recorded: Recorded, count: int) -> Terms:
+def terms_of(drafting: EdgeModel, recorded: Recorded, count: int) -> ReplyOptions:
     """The usual terms: greedy, lossless, and patient, since the machine may be busy."""
     ends = drafting.runtime.ending_tokens()
-    return Terms(recorded.prompt, count, ends.__contains__, whole_words=lambda _: 0, kind=recorded.kind, patience_ms=60_000)
+    return ReplyOptions(
+        recorded.prompt, count, ends.__contains__, whole_words=lambda _: 0, kind=recorded.kind, patience_ms=60_000
+    )
 
 
 async def grid(
@@ -65,7 +67,7 @@ async def grid(
     recorded: Sequence[Recorded],
     axes: Axes,
     agreement: dict[str, float],
-    calibration: Calibration,
+    calibration: DraftCalibration,
     *,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -113,7 +115,7 @@ class _Bench:
     """One edge model and its conversation, over the cells."""
 
     def __init__(
-        self, drafting: EdgeModel, chat: EdgeChat, axes: Axes, agreement: dict[str, float], calibration: Calibration
+        self, drafting: EdgeModel, chat: EdgeChat, axes: Axes, agreement: dict[str, float], calibration: DraftCalibration
     ) -> None:
         self._drafting = drafting
         self._chat = chat
@@ -169,7 +171,7 @@ class _Bench:
     ) -> None:
         drafter = EdgeDrafter(self._chat, context_tokens=self._drafting.config.context_tokens)
         terms = terms_of(self._drafting, record, max_tokens or self._axes.reply_tokens)
-        reply = Reply(drafter, verifier, controller, terms)
+        reply = DraftedReply(drafter, verifier, controller, terms)
         began_s, cpu_s, first_s = time.perf_counter(), time.process_time(), 0.0
         async for _ in reply.tokens():
             first_s = first_s or time.perf_counter()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from voice.draft import wire
 from voice.draft.acceptance import Sampling
 from voice.draft.plan import Controller, Plan
-from voice.draft.verifier import Block, Chosen, Identity, Verdict, Verifier
+from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity, Verifier
 from voice.llm.sequence import lay_offers
 
 VERIFY_SHARE = 0.02
@@ -45,7 +45,7 @@ class PacedVerifier:
         self.bytes = 0
         """What ``voice verifier``'s protocol would have sent, both ways."""
 
-    async def verify(self, block: Block) -> Verdict:
+    async def verify(self, block: Block) -> DraftVerdict:
         """See :class:`~voice.draft.verifier.Verifier`."""
         self._count_question(block)
         await asyncio.sleep(self._half_s)
@@ -57,7 +57,7 @@ class PacedVerifier:
             await asyncio.sleep(self._free_at_s - loop.time())
         await asyncio.sleep(self._half_s)
         self._count_answer(verdict)
-        return Verdict(verdict.accepted, verdict.tokens, compute_s * 1e3, verdict.stale)
+        return DraftVerdict(verdict.accepted, verdict.tokens, compute_s * 1e3, verdict.stale)
 
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""
@@ -73,10 +73,10 @@ class PacedVerifier:
         prompt_s, self._prompt_s = self._prompt_s, 0.0
         return prompt_s
 
-    def _judge(self, block: Block) -> Verdict:
+    def _judge(self, block: Block) -> DraftVerdict:
         whole = (*block.prefix, *(proposal.token for proposal in block.draft))
         if block.follows and self._known is not None and whole[: len(self._known)] != self._known:
-            return Verdict(0, (), stale=True)
+            return DraftVerdict(0, (), stale=True)
         start, accepted = len(block.prefix), 0
         while (
             accepted < len(block.draft)
@@ -85,7 +85,7 @@ class PacedVerifier:
             accepted += 1
         said = self._whole[start : start + accepted + 1] if block.bonus or accepted < len(block.draft) else whole[start:]
         self._known = (*block.prefix, *said)
-        return Verdict(accepted, tuple(Chosen(token, -0.1) for token in said))
+        return DraftVerdict(accepted, tuple(Chosen(token, -0.1) for token in said))
 
     def _count_question(self, block: Block) -> None:
         keep = min(self._sent, len(block.prefix))
@@ -94,7 +94,7 @@ class PacedVerifier:
         self._sent = len(block.prefix) + len(drafted)
         self.bytes += len(wire.encode(question))
 
-    def _count_answer(self, verdict: Verdict) -> None:
+    def _count_answer(self, verdict: DraftVerdict) -> None:
         answer = wire.Judged(1, verdict.accepted, 1000, [-0.123] * len(verdict.tokens), 12.34, "0" * 16)
         self.bytes += len(wire.encode(answer))
 

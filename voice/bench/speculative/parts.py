@@ -18,13 +18,13 @@ from voice.core.config import LlmConfig, TtsConfig
 from voice.core.errors import ChatError
 from voice.core.interfaces import Token
 from voice.draft.acceptance import Proposal, Row, Sampling, choose, distribution, draw
-from voice.draft.confidence import Calibration
+from voice.draft.confidence import DraftCalibration
 from voice.draft.edge import EdgeDrafter
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.plan import Controller
-from voice.draft.reply_options import Terms
+from voice.draft.reply_options import ReplyOptions
 from voice.llm.edge import EdgeChat, EdgeModel
-from voice.llm.sequence import Choice
+from voice.llm.sequence import Selection
 from voice.llm.stream import Result
 from voice.tts.clauses import ClauseSplitter
 from voice.tts.piper import PiperSynthesizer
@@ -66,7 +66,7 @@ class _Logits:
 async def _logits(chat: EdgeChat, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
     result: Result[npt.NDArray[np.float32]] = Result()
     outcome = _Logits(result)
-    chat.choose(list(tokens), Choice(outcome, len(tokens)), outcome)
+    chat.choose(list(tokens), Selection(outcome, len(tokens)), outcome)
     return await result.future
 
 
@@ -135,7 +135,7 @@ async def first_audio(
     drafting: EdgeModel,
     tts: TtsConfig,
     recorded: Sequence[Recorded],
-    calibration: Calibration,
+    calibration: DraftCalibration,
     *,
     count: int,
     progress: Progress,
@@ -183,7 +183,7 @@ async def _first_audio_ms(
         starts = [i for i, token in enumerate(tokens) if i and runtime.piece(token)[:1] in (b" ", b"\n")]
         return starts[-1] if starts else 0
 
-    terms = Terms(
+    terms = ReplyOptions(
         record.prompt, 32, ends.__contains__, whole_words, kind=record.kind, deadline_ms=deadline_ms, patience_ms=60_000
     )
     verifier = OfferedVerifier(record, rtt_ms=rtt_ms, token_ms=30.0, prompt_ms=PROMPT_MS)
@@ -193,7 +193,7 @@ async def _first_audio_ms(
     drafter.stop()
     splitter = ClauseSplitter(tts.first_clause_words)
     began_s = time.perf_counter()
-    tokens = Reply(drafter, verifier, controller, terms).tokens()
+    tokens = DraftedReply(drafter, verifier, controller, terms).tokens()
     clauses: list[str] = []
     try:
         async for approved in tokens:

@@ -23,23 +23,23 @@ from voice.core.config import Config, LlmConfig, VerifierConfig
 from voice.core.cpu import cores
 from voice.core.interfaces import Message
 from voice.draft.acceptance import GREEDY
-from voice.draft.confidence import Calibration
+from voice.draft.confidence import DraftCalibration
 from voice.draft.edge import EdgeDrafter
-from voice.draft.loop import Reply
+from voice.draft.loop import DraftedReply
 from voice.draft.remote import RemoteVerifier
-from voice.draft.reply_options import Account
+from voice.draft.reply_options import DraftTally
 from voice.draft.verifier import Verifier
 from voice.llm.edge import EdgeModel
 from voice.verifier.server import VerifierServer
 from voice.verifier.target import Target
 
-__all__ = ["QUICK", "Size", "figures", "plot", "run"]
+__all__ = ["QUICK", "RunSize", "figures", "plot", "run"]
 
 CONTEXT_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class RunSize:
     """How much is measured."""
 
     prompts: int = 200
@@ -51,10 +51,10 @@ class Size:
     first_audio: int = 30
 
 
-QUICK = Size(prompts=20, reply_tokens=24, rtts_ms=(0, 80), tokens_ms=(10, 30, 50), first_audio=9)
+QUICK = RunSize(prompts=20, reply_tokens=24, rtts_ms=(0, 80), tokens_ms=(10, 30, 50), first_audio=9)
 
 
-async def run(config: Config, *, edge: Path, target: Path, size: Size, progress: Progress) -> dict[str, Any]:
+async def run(config: Config, *, edge: Path, target: Path, size: RunSize, progress: Progress) -> dict[str, Any]:
     """Everything; keys as docs/drafting.md names them.
 
     Args:
@@ -110,11 +110,11 @@ def _edge(config: Config, path: Path, threads: int) -> EdgeModel:
 
 
 async def _lossless(
-    drafting: EdgeModel, verifying: Target, size: Size, progress: Progress
-) -> tuple[dict[str, Any], list[Recorded], Calibration]:
+    drafting: EdgeModel, verifying: Target, size: RunSize, progress: Progress
+) -> tuple[dict[str, Any], list[Recorded], DraftCalibration]:
     """The same answers? And how much of the draft stands, by kind of task."""
     judge, chat = verifying.open(), drafting.open()
-    recorded, different, accounts = [], [], list[Account]()
+    recorded, different, accounts = [], [], list[DraftTally]()
     config = verifying.config
     asked = prompts()[: size.prompts]
     learning = FixedPlan(4, 3)
@@ -128,7 +128,7 @@ async def _lossless(
             recorded.append(record)
             drafter = EdgeDrafter(chat, context_tokens=CONTEXT_TOKENS)
             way: Verifier = remote if number // 5 % 2 else InBlocks(remote)
-            reply = Reply(drafter, way, learning, terms_of(drafting, record, size.reply_tokens))
+            reply = DraftedReply(drafter, way, learning, terms_of(drafting, record, size.reply_tokens))
             drafted = [approved async for approved in reply.tokens()]
             accounts.append(reply.account)
             if tuple(a.token for a in drafted) != record.reply:
@@ -157,7 +157,9 @@ async def _lossless(
     return figures, recorded, learning.calibration
 
 
-def acceptance_by_kind(recorded: Sequence[Recorded], accounts: Sequence[Account], *, of_sent: bool = True) -> dict[str, float]:
+def acceptance_by_kind(
+    recorded: Sequence[Recorded], accounts: Sequence[DraftTally], *, of_sent: bool = True
+) -> dict[str, float]:
     """The share of draft tokens that stood, of all and by kind: of those sent for judgement, or of all that were compared."""
     by_kind: dict[str, list[int]] = {}
     for record, account in zip(recorded, accounts, strict=True):
