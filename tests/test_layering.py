@@ -1,67 +1,128 @@
-"""The import rule: stages never import each other, and nothing imports what stands above it."""
+"""The shape of the code: who may import whom, no circles, no file that outgrew itself, no name that stands twice."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "voice"
-FOUNDATION = {
-    "core", "audio", "privacy", "models",
-    "__init__",
-}  # fmt: skip
-STAGES = {"vad", "asr", "turn", "route", "llm", "cloud", "cost", "tts", "skills"}
-LAYERS = (
-    FOUNDATION,
-    STAGES,
-    {"engines", "reply", "draft"},
-    {"session"},
-    {"protocol", "server", "client", "mic", "verifier"},
-    {"traces"},
-    {"commands"},
-    {"bench"},
-    {"cli", "__main__"},
-)
-"""From the ground up. A module may import from the layers below its own, and from its own room."""
+MOST_LINES = 400
+MOST_ARROWS = 130
+ALLOWED = {
+    "core": "",
+    "audio": "core",
+    "models": "core",
+    "traces": "core",
+    "cost": "core",
+    "skills": "core",
+    "cloud": "core",
+    "privacy": "",
+    "vad": "core models",
+    "asr": "audio core models",
+    "turn": "audio core models",
+    "tts": "core models",
+    "llm": "core models",
+    "route": "core privacy",
+    "reply": "core cost route skills tts",
+    "draft": "cloud core llm models",
+    "engines": "asr cloud core draft llm models route skills tts turn vad",
+    "session": "asr audio core cost engines reply route skills turn vad",
+    "protocol": "audio core session",
+    "server": "core protocol session",
+    "client": "audio core protocol",
+    "mic": "audio client core protocol",
+    "verifier": "core draft llm server",
+    "commands": "audio client cloud core cost draft engines mic models protocol route server session traces verifier",
+    "bench": (
+        "asr audio client cloud commands core draft engines llm mic models privacy protocol reply route server session tts turn "
+        "verifier"
+    ),
+    "cli": "bench commands core",
+    "__main__": "cli",
+    "__init__": "",
+}
+"""Room → the rooms that it may import. A room is a folder of ``voice/`` or a file beside them; stages never import each other."""
 
 
-def rooms() -> list[tuple[str, Path]]:
-    found: list[tuple[str, Path]] = []
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found.append((parts[0], path))
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of the package that a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name for name in names if name.startswith("voice.")}
     return found
 
 
-def level(room: str) -> int:
-    for number, layer in enumerate(LAYERS):
-        if room in layer:
-            return number
-    raise AssertionError(f"voice/{room} has no place in the layers: give it one in {__file__}")
-
-
 def imported_rooms(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            if node.module == "voice":
-                names |= {
-                    f"voice.{alias.name}"
-                    for alias in node.names
-                    if (ROOT / alias.name).exists() or (ROOT / f"{alias.name}.py").exists()
-                }
-            else:
-                names.add(node.module)
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: a relative import"
-    return {name.split(".")[1] for name in names if name.startswith("voice.")}
+    rooms = {name.split(".")[1] for name in imports(path)}
+    return {room for room in rooms if (ROOT / room).is_dir() or (ROOT / f"{room}.py").is_file()} - {room_of(path)}
 
 
-@pytest.mark.parametrize(("room", "path"), rooms(), ids=str)
-def test_imports_point_downwards(room: str, path: Path) -> None:
-    for other in imported_rooms(path) - {room}:
-        if level(other) == level(room) and room in STAGES:
-            raise AssertionError(f"{path}: the stage {room} imports the stage {other}")
-        assert level(other) <= level(room), f"{path}: {room} imports {other}, which stands above it"
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_what_it_may(path: Path) -> None:
+    room = room_of(path)
+    assert room in ALLOWED, f"voice/{room} has no place yet: say in {__file__} what it may import"
+    if not_allowed := imported_rooms(path) - set(ALLOWED[room].split()):
+        raise AssertionError(f"{path.relative_to(ROOT)}: {room} may not import {', '.join(sorted(not_allowed))}")
+
+
+def arrows() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in FILES:
+        found[room_of(path)] |= imported_rooms(path)
+    return found
+
+
+def test_every_permission_is_used() -> None:
+    unused = {room: set(allowed.split()) - arrows()[room] for room, allowed in ALLOWED.items()}
+    assert not {room: rooms for room, rooms in unused.items() if rooms}
+
+
+def test_no_circles_and_few_arrows() -> None:
+    left = {room: set(targets) for room, targets in arrows().items()}
+    assert sum(map(len, left.values())) <= MOST_ARROWS
+    while left:
+        ground = {room for room, targets in left.items() if not targets & left.keys()}
+        assert ground, f"these import each other in a circle: {', '.join(sorted(left))}"
+        left = {room: targets for room, targets in left.items() if room not in ground}
+
+
+def test_no_circles_of_files() -> None:
+    modules = {".".join(("voice", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES}
+    left = {
+        module: {name if name in modules else name.rpartition(".")[0] for name in imports(path)} & modules.keys() - {module}
+        for module, path in modules.items()
+        if path.name != "__init__.py"
+    }
+    while left:
+        ground = {module for module, targets in left.items() if not targets & left.keys()}
+        assert ground, f"these import each other in a circle: {', '.join(sorted(left))}"
+        left = {module: targets for module, targets in left.items() if module not in ground}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_file_has_outgrown_itself(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, f"{path}: give a part of it a file of its own"
+
+
+def test_public_class_names_stand_once() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in FILES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert not {name: where for name, where in places.items() if len(where) > 1}

@@ -12,7 +12,7 @@ import pytest
 
 from voice.audio.files import read_audio
 from voice.audio.voiced import voiced_spans
-from voice.bench.conversation.barge_in import Clip
+from voice.bench.data.clips import Clip
 from voice.bench.data.recordings import Recording, recording
 from voice.bench.mic import echo, hotplug
 from voice.bench.mic.path import by_daemon, chirp, instruments, newest, running, until

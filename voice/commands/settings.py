@@ -10,7 +10,6 @@ from typing import Literal, get_args, get_origin
 import typer
 
 from voice.commands.common import settings
-from voice.core import config as configuration
 from voice.core.config import Config, Section
 
 
@@ -20,7 +19,7 @@ def config(context: typer.Context) -> None:
 
 
 def render(values: Config) -> str:
-    """``values`` as TOML with the docstrings of :mod:`voice.core.config` as comments; reading it back gives them again."""
+    """``values`` as TOML with the docstrings of their sections as comments; reading it back gives them again."""
     parts = ["# Settings of voice: the command line's --set goes before a file, a file before the defaults.\n"]
     for name in Config.__struct_fields__:
         section = getattr(values, name)
@@ -41,7 +40,8 @@ def _keys(section: Section) -> str:
 
 def _attribute_docs(section: type[Section]) -> dict[str, str]:
     """The string after each attribute in the class body (PEP 257, attribute docstrings)."""
-    tree = ast.parse(inspect.getsource(configuration))
+    module = inspect.getmodule(section)
+    tree = ast.parse(inspect.getsource(module)) if module is not None else ast.Module([], [])
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == section.__name__)
     docs: dict[str, str] = {}
     for attribute, after in pairwise(body):

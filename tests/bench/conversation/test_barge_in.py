@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from voice.bench.conversation.barge_in import Clip, Noted, choose, judge, loudest, other_clips, result, show, speech_onset
+from voice.bench.conversation.barge_in import Noted, judge, result, show
+from voice.bench.data.clips import Clip, choose, loudest, other_clips, speech_onset
 from voice.core.errors import ConfigError
 from voice.core.interfaces import SAMPLE_RATE_HZ
 

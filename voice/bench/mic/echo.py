@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from voice.audio.voiced import AUDIBLE
-from voice.bench.conversation.barge_in import ASKS, Clip
+from voice.bench.conversation.barge_in import ASKS
+from voice.bench.data.clips import Clip
 from voice.bench.mic.path import running, until
 from voice.bench.mic.pulse import PulseServer
 from voice.bench.mic.recorder import Witness, find

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from voice.bench.conversation.barge_in import speech_clips
+from voice.bench.data.clips import speech_clips
 from voice.bench.data.recordings import Recording, default_recordings, spread
 from voice.bench.mic import echo, hotplug, path
 from voice.bench.mic.echo import Over
