@@ -35,14 +35,14 @@ ALLOWED = {
     "verifier": "core draft llm server",
     "commands": "audio client cloud core cost draft engines mic models protocol route server session traces verifier",
     "bench": (
-        "asr audio client cloud commands core draft engines llm mic models privacy protocol reply route server session tts turn "
-        "verifier"
+        "asr audio client cloud commands core draft engines llm mic models privacy protocol "
+        "reply route server session tts turn verifier"
     ),
     "cli": "bench commands core",
     "__main__": "cli",
     "__init__": "",
 }
-"""Room → the rooms that it may import. A room is a folder of ``voice/`` or a file beside them; stages never import each other."""
+"""Room → the rooms that it may import: a folder of ``voice/``, or a file beside them. Stages never import each other."""
 
 
 def room_of(path: Path) -> str:
