@@ -24,7 +24,7 @@ ALLOWED = {
     "tts": "core models",
     "llm": "core models",
     "route": "core privacy",
-    "reply": "core cost route skills tts",
+    "reply": "core cost route skills tts turn",
     "draft": "cloud core llm models",
     "engines": "asr cloud core draft llm models route skills tts turn vad",
     "session": "asr audio core cost engines reply route skills turn vad",

@@ -181,6 +181,7 @@ class FakeCloud:
     forecast_ms: float | None = 300.0
     round_trip_ms: float | None = 40.0
     why_not: str = ""
+    can_verify: bool = False
     warmed: int = 0
     requests: list[tuple[list[Message], str]] = field(default_factory=list)
     asked_at_s: list[float] = field(default_factory=list)

@@ -22,7 +22,7 @@ class Talk:
 
     def __init__(self, fakes: Fakes, config: Config, trace: TraceLog | None = None, ledger: Ledger | None = None) -> None:
         self.fakes = fakes
-        self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace, ledger=ledger)
+        self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace, ledger=ledger, strict=True)
         self.events: list[tuple[float, out.Event]] = []
         self.spoken_until_s = 0.0
 

@@ -9,12 +9,13 @@ from voice.privacy.gate import PrivacyVerdict
 from voice.route.encoder import Heads
 from voice.route.labels import Task
 from voice.route.policy import (
+    LAST_CLAUSE_TOKENS,
     NO_CLOUD,
     Forecast,
     Policy,
     RouteState,
     decide,
-    hand_over,
+    hand_over_after,
     stated_tokens,
     threshold_for_quality,
     threshold_for_share,
@@ -74,6 +75,15 @@ def test_a_late_cloud_makes_the_edge_begin_where_it_can_be_verified() -> None:
     late = Forecast(deadline_left_ms=250.0, edge_first_ms=100.0, cloud_first_ms=600.0, can_verify=True)
     assert decide(CLEAN, HARD, None, RouteState(), late, Policy()).route == "speculative"
     assert decide(CLEAN, HARD, None, RouteState(), late, Policy(allow_speculative=False)).route == "cloud"
+    assert decide(CLEAN, EASY, None, RouteState(), late, Policy()).route == "edge"
+    assert decide(CLEAN, EASY, None, RouteState(), late, Policy(mode="cloud")).route == "speculative"
+
+
+def test_the_deadline_that_is_left_moves_a_turn_near_the_threshold() -> None:
+    near = dataclasses.replace(EASY, edge_probability=0.42)
+    for left_ms, route in ((300.0, "cloud"), (150.0, "edge")):
+        forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=100.0, cloud_first_ms=200.0)
+        assert decide(CLEAN, near, None, RouteState(), forecast, Policy()).route == route
 
 
 def test_price_and_redaction() -> None:
@@ -105,18 +115,20 @@ def test_a_busy_edge_that_would_be_late_spills_whatever_the_pull() -> None:
     assert decide(PRIVATE, EASY, None, RouteState(), busy, Policy()).route == "edge"
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"margin": -0.1}, {"long_tokens": 100}])
+@pytest.mark.parametrize("wrong", [{"threshold": 1.5}, {"long_tokens": 100}])
 def test_a_policy_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Policy(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_streaming_answer_is_handed_over_past_the_soft_threshold_only() -> None:
+def test_a_long_answer_is_handed_over_before_the_edge_breaks_it_off() -> None:
     policy = Policy(long_tokens=512)
-    assert hand_over("edge", 511, False, REACHABLE, policy, private=False) is None
-    assert hand_over("edge", 512, False, REACHABLE, policy, private=False) is not None
-    assert hand_over("edge", 9000, False, REACHABLE, policy, private=True) is None
-    assert hand_over("edge", 9000, True, REACHABLE, policy, private=False) is None
+    assert hand_over_after(REACHABLE, policy, most_tokens=5000) == 512
+    assert hand_over_after(REACHABLE, policy, most_tokens=120) == 120 - LAST_CLAUSE_TOKENS
+    assert hand_over_after(REACHABLE, policy, most_tokens=3) == 1
+    assert hand_over_after(Forecast(), policy, most_tokens=120) is None
+    assert hand_over_after(REACHABLE, Policy(mode="cloud"), most_tokens=120) is None
+    assert hand_over_after(REACHABLE, Policy(mode="edge"), most_tokens=120) is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.engines import FakeDetector, silence, speech
+from tests.fakes.hooks import NotedListening
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.core.config import VadConfig
 from voice.core.interfaces import WINDOW_SAMPLES, Samples
@@ -14,28 +15,21 @@ from voice.vad.detect import SilenceBegan, SpeechDetected, SpeechEvent
 
 
 def listen(sizes: list[int]) -> tuple[list[tuple[float, SpeechEvent]], int, int]:
-    """What an ear hears of silence and a word, pushed in pieces of these sizes, 20 ms apart; also its windows and looks."""
+    """What a listener hears of silence and a word, pushed in pieces of these sizes, 20 ms apart; also its windows and looks."""
 
     async def scenario() -> tuple[list[tuple[float, SpeechEvent]], int, int]:
-        clock = LoopClock()
-        heard: list[tuple[float, SpeechEvent]] = []
-        windows = 0
-
-        def on_window(_: float) -> None:
-            nonlocal windows
-            windows += 1
-
-        ear = Listener(FakeDetector(), VadConfig(), clock, lambda e: heard.append((clock.now_s(), e)), on_window, lambda: None)
-        running = asyncio.create_task(ear.run())
+        noted = NotedListening()
+        listener = Listener(FakeDetector(), VadConfig(), LoopClock(), noted)
+        running = asyncio.create_task(listener.run())
         audio = np.concatenate((silence(0.5), speech("stop")))
         at, index = 0, 0
         while at < audio.size:
             size = sizes[index % len(sizes)]
-            ear.push(audio[at : at + size])
+            listener.push(audio[at : at + size])
             at, index = at + size, index + 1
             await asyncio.sleep(0.02)
         running.cancel()
-        return heard, windows, ear.tracker.samples
+        return noted.events, noted.windows, listener.tracker.samples
 
     return run_virtual(scenario())
 
@@ -65,19 +59,19 @@ class _StubbornDetector(FakeDetector):
 
 def test_a_hush_ends_speech_though_the_detector_holds_on() -> None:
     async def scenario() -> list[SpeechEvent]:
-        heard: list[SpeechEvent] = []
-        ear = Listener(_StubbornDetector(), VadConfig(), LoopClock(), heard.append, lambda _: None, lambda: None)
-        running = asyncio.create_task(ear.run())
+        noted = NotedListening()
+        listener = Listener(_StubbornDetector(), VadConfig(), LoopClock(), noted)
+        running = asyncio.create_task(listener.run())
         voice = np.random.default_rng(1).normal(0, 0.1, 16_000).astype(np.float32)
-        ear.push(np.concatenate((silence(0.4), voice, np.full(HUSH_SAMPLES + 2 * WINDOW_SAMPLES, 1e-5, np.float32))))
+        listener.push(np.concatenate((silence(0.4), voice, np.full(HUSH_SAMPLES + 2 * WINDOW_SAMPLES, 1e-5, np.float32))))
         for _ in range(20):
             await asyncio.sleep(0)
-        assert isinstance(heard[1], SilenceBegan)
-        ear.push(voice)
+        assert isinstance(noted.events[1][1], SilenceBegan)
+        listener.push(voice)
         for _ in range(20):
             await asyncio.sleep(0)
         running.cancel()
-        return heard
+        return [event for _, event in noted.events]
 
     kinds = [type(event).__name__ for event in run_virtual(scenario())]
     assert kinds[:2] == ["SpeechDetected", "SilenceBegan"]

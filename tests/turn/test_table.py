@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.turn.table import TABLE, TurnAction, TurnInput, TurnState, mermaid, step
+from voice.turn.table import IGNORED, TABLE, IllegalInput, TurnAction, TurnInput, TurnState, mermaid, step
 
 
 def test_every_state_can_be_reached_and_left() -> None:
@@ -24,6 +25,10 @@ def test_every_input_and_action_is_used() -> None:
 def test_turns_open_and_close_in_pairs_and_the_gate_has_a_reply_behind_it(inputs: list[TurnInput]) -> None:
     state, turn_open, prepared, gate = TurnState.IDLE, False, False, False
     for happened in inputs:
+        if (state, happened) not in TABLE and (state, happened) not in IGNORED:
+            with pytest.raises(IllegalInput):
+                step(state, happened)
+            continue
         state, actions = step(state, happened)
         for action in actions:
             match action:
@@ -54,6 +59,11 @@ def test_turns_open_and_close_in_pairs_and_the_gate_has_a_reply_behind_it(inputs
                     assert not prepared
         assert turn_open == (state is not TurnState.IDLE)
         assert gate == (state in {TurnState.REPLYING, TurnState.HELD})
+
+
+def test_what_is_ignored_has_no_row_and_a_reason() -> None:
+    assert not IGNORED.keys() & TABLE.keys()
+    assert all(IGNORED.values())
 
 
 def test_the_diagram_shows_every_row() -> None:

@@ -13,6 +13,7 @@ partial one, and a cancelled one stops at half-way.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class WhisperRecognizer:
         self._worker = Worker("asr")
 
     async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
-        """See :meth:`voice.core.interfaces.Recognizer.transcribe`. A partial is never heard a second time.
+        """See :meth:`voice.core.interfaces.Recognizer.transcribe`. A partial is heard once, and says when it is doubtful.
 
         Raises:
             AsrError: the audio is not one channel of finite numbers, or the model failed.
@@ -65,10 +66,11 @@ class WhisperRecognizer:
             return Transcript("", no_speech=1.0)
         context_s = self._context_s(len(audio))
         found = await self._hear(audio, context_s, priority)
-        if priority is Priority.FINAL and guard.doubt(found) and not guard.is_silence(found) and context_s < MAX_CONTEXT_S:
+        doubtful = guard.doubt(found) is not None and not guard.is_silence(found) and context_s < MAX_CONTEXT_S
+        if doubtful and priority is Priority.FINAL:
             again = await self._hear(audio, min(MAX_CONTEXT_S, context_s * LONGER_CONTEXT), priority)
-            found = guard.better(found, again)
-        return self._transcript(found)
+            found, doubtful = guard.better(found, again), False
+        return replace(self._transcript(found), doubtful=doubtful)
 
     def close(self) -> None:
         """End the thread and free the model. May be called again."""

@@ -69,6 +69,11 @@ class CloudChat:
         return first_ms + CLAUSE_TOKENS * self._token_ms.at(0.8, PRIOR_TOKEN_MS)
 
     @property
+    def can_verify(self) -> bool:
+        """See :class:`.CloudModel`: an endpoint for chat knows no drafts."""
+        return False
+
+    @property
     def round_trip_ms(self) -> float | None:
         """See :class:`~voice.core.interfaces.CloudModel`."""
         return self._link.round_trip_ms

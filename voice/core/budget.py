@@ -83,6 +83,8 @@ PRIOR_MS = {
 
 
 PRIOR_WORD_MS = 15.0
+STAGE_WITHIN_S = 20.0
+"""A stage that gives nothing for so long is taken to have failed: a user who waits is told so."""
 
 
 class Forecasts:

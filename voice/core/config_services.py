@@ -58,10 +58,13 @@ class RouteConfig(Section, frozen=True):
     """Kinds of private matter that may leave as placeholders (name, phone ...); all others stay on the device."""
     allow: tuple[str, ...] = ()
     """Kinds that may leave as they are."""
+    max_price: float = 0.0
+    """Hybrid: the most that the cloud's answer to one turn may be expected to cost, in `cost.currency`; 0: any."""
 
     def __post_init__(self) -> None:
         require(0 <= self.threshold <= 1, "threshold must be 0 to 1")
         require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
+        require(self.max_price >= 0, "max_price cannot be negative")
 
 
 class CostConfig(Section, frozen=True):

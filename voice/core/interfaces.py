@@ -49,6 +49,7 @@ class Transcript:
         no_speech: the model's probability that there is no speech.
         trails_off: its probability that "..." follows the last word, ``None`` where it does not say.
         breaks_off: its probability that "-" follows the last word, as behind a word cut in two; ``None`` likewise.
+        doubtful: recognition itself does not believe it: it is worth hearing once more, as a final.
     """
 
     text: str
@@ -56,6 +57,7 @@ class Transcript:
     no_speech: float = 0.0
     trails_off: float | None = None
     breaks_off: float | None = None
+    doubtful: bool = False
 
 
 class Recognizer(Protocol):
@@ -190,6 +192,11 @@ class CloudModel(Protocol):
     @property
     def forecast_ms(self) -> float | None:
         """From a request to its first clause; ``None`` while the cloud is not to be asked."""
+        ...
+
+    @property
+    def can_verify(self) -> bool:
+        """Whether it verifies drafts of the edge model at this moment."""
         ...
 
     @property

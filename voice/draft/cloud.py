@@ -80,6 +80,11 @@ class DraftedCloud:
         return controller.rtt.value_ms + token_ms * (1 + CLAUSE_TOKENS / gain)
 
     @property
+    def can_verify(self) -> bool:
+        """See :class:`~voice.core.interfaces.CloudModel`: while there is a connection."""
+        return self._known() is not None
+
+    @property
     def round_trip_ms(self) -> float | None:
         """See :class:`~voice.core.interfaces.CloudModel`."""
         who = self._known()

@@ -66,6 +66,11 @@ class PredictedCloud:
         return None if forecast_ms is None else forecast_ms + self._deadline_ms
 
     @property
+    def can_verify(self) -> bool:
+        """See :class:`.CloudModel`: the endpoint takes the edge's answer for its prediction."""
+        return self.forecast_ms is not None
+
+    @property
     def round_trip_ms(self) -> float | None:
         """See :class:`~voice.core.interfaces.CloudModel`."""
         return self._cloud.round_trip_ms

@@ -22,7 +22,7 @@ class CloudPass:
 
 
 class CloudRequest:
-    """A task that fills a bounded channel with the answer's tokens.
+    """A task that fills a bounded channel with the answer's tokens, as they came: placeholders are not replaced yet.
 
     Args:
         prefix: what of the answer is spoken already, as far as it may leave.

@@ -6,6 +6,9 @@ own. Whoever is left behind is closed at once: a busy edge model then has one tu
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
+
+from voice.reply.permissions import Permissions
 
 
 class Race:
@@ -13,36 +16,41 @@ class Race:
 
     Args:
         edge: its clauses.
-        confirmed: something may be decided anew once this is set.
+        permissions: something may be decided anew once one more of them is given.
 
     Attributes:
         cloud: its further clauses, once its first one was taken and while it was not left.
     """
 
-    def __init__(self, edge: AsyncGenerator[str, None], confirmed: asyncio.Event) -> None:
+    def __init__(self, edge: AsyncGenerator[str, None], permissions: Permissions) -> None:
         self.cloud: AsyncGenerator[str, None] | None = None
         self._source = edge
-        self._confirmed = confirmed
+        self._permissions = permissions
         self._edge_task: asyncio.Task[str | None] | None = None
         self._cloud_task: asyncio.Task[str | None] | None = None
         self._edge_left = False
         self.cloud_ran = False
 
     async def wait(self, timeout_s: float | None) -> None:
-        """Until one of them has a clause, or has failed, or the words are confirmed, or the time is up. Cancel-safe."""
+        """Until one of them has a clause, or has failed, or one more permission is given, or the time is up. Cancel-safe."""
         if self._edge_task is None and not self._edge_left:
             self._edge_task = asyncio.create_task(_next(self._source), name="edge clause")
-        for_words = None if self._confirmed.is_set() else asyncio.create_task(self._confirmed.wait(), name="confirmed")
-        waited = [task for task in (self._edge_task, self._cloud_task, for_words) if task is not None]
-        done = [task for task in (self._edge_task, self._cloud_task) if task is not None and task.done()]
+        sources = [task for task in (self._edge_task, self._cloud_task) if task is not None]
+        if timeout_s is None and any(task.done() for task in sources):
+            return
+        waited: list[asyncio.Task[Any]] = [task for task in sources if not task.done()]
+        permission = None
+        if not (self._permissions.may_continue and self._permissions.may_leave):
+            permission = asyncio.create_task(self._permissions.next_one(), name="permission")
+            waited.append(permission)
         try:
-            if not done or timeout_s is not None:
-                await asyncio.wait(
-                    [task for task in waited if task not in done], timeout=timeout_s, return_when="FIRST_COMPLETED"
-                )
+            if waited:
+                await asyncio.wait(waited, timeout=timeout_s, return_when="FIRST_COMPLETED")
+            else:  # both have a clause: one is held back until its time has come
+                await asyncio.sleep(timeout_s or 0.0)
         finally:
-            if for_words is not None:
-                for_words.cancel()
+            if permission is not None:
+                permission.cancel()
 
     @property
     def edge_is_there(self) -> bool:

@@ -9,6 +9,17 @@ from voice.route.policy import Forecast, Route, RouteState
 from voice.route.router import Decision, Router
 
 
+class Restorer:
+    def __init__(self, redactor: Redactor | None) -> None:
+        self._redactor = redactor
+
+    def feed(self, piece: str) -> str:
+        return piece if self._redactor is None else self._redactor.feed(piece)
+
+    def rest(self) -> str:
+        return "" if self._redactor is None else self._redactor.flush()
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A conversation as it may leave the device, and the way back."""
@@ -19,6 +30,9 @@ class Outgoing:
     def hide(self, text: str) -> str:
         """What else goes out with it, with the same placeholders."""
         return text if self.redactor is None else self.redactor.hide(text)
+
+    def stream(self) -> Restorer:
+        return Restorer(self.redactor)
 
     def restore(self, piece: str) -> str:
         """What is certain of a streamed answer after ``piece``, with the placeholders replaced by what they stand for."""

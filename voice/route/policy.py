@@ -9,7 +9,7 @@ found becomes a reason, in words; the runner-up is what would have been chosen n
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict
@@ -28,17 +28,16 @@ class Policy:
     privacy: PrivacyPolicy = field(default_factory=PrivacyPolicy)
     threshold: float = 0.5
     """The pull (0 to 1) from which on a turn goes to the cloud."""
-    margin: float = 0.1
-    """So near the threshold, and when the deadline is tight, the edge drafts and the cloud verifies, where that is possible."""
     long_tokens: int = 1024
     """The soft threshold of length: an answer expected to be longer pulls to the cloud. 512 to 2048."""
     allow_speculative: bool = True
+    """Where the cloud can verify, the edge drafts what is placed there."""
     max_price: float = math.inf
     """The most that one turn may cost, in the currency of :attr:`Forecast.price_per_1k_tokens`."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1 or not 0 <= self.margin <= 0.5:
-            raise ValueError("threshold must be 0 to 1 and margin 0 to 0.5")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError("threshold must be 0 to 1")
         if not 512 <= self.long_tokens <= 2048:
             raise ValueError("long_tokens must be 512 to 2048")
 
@@ -103,6 +102,10 @@ class Choice:
 
 MOVES_WITHIN = 0.2
 """So far below the threshold an answer may still move to the cloud."""
+NEAR_THE_THRESHOLD = 0.25
+"""So near it the other side, in time, is better than the wanted one, late."""
+LAST_CLAUSE_TOKENS = 16
+"""Kept for the clause at whose end the cloud takes over."""
 NO_CLOUD = "no cloud tier, or it cannot be reached"
 
 
@@ -126,7 +129,7 @@ def decide(
     if policy.mode == "cloud":
         if forecast.cloud_first_ms is None:
             return Choice("edge", (*reasons, "mode: cloud", forecast.why_not or NO_CLOUD), "cloud", redact=redact)
-        return Choice("cloud", (*reasons, "mode: cloud"), "edge", redact=redact)
+        return _drafted(Choice("cloud", (*reasons, "mode: cloud"), "edge", redact=redact), forecast, policy)
     if heads is None:
         return Choice("edge", (*reasons, "no word from the encoder"), "cloud", redact=redact)
     pull = cloud_pull(heads, stated_tokens, policy)
@@ -146,7 +149,14 @@ def decide(
         reasons.append(f"the price, {price:.4f}, is over {policy.max_price:.4f}")
         route, runner_up = "edge", route
     may_move = route == "edge" and (pull >= policy.threshold - MOVES_WITHIN or state.last == "cloud")
-    return Choice(route, tuple(reasons), runner_up, pull, redact, may_move)
+    return _drafted(Choice(route, tuple(reasons), runner_up, pull, redact, may_move), forecast, policy)
+
+
+def _drafted(choice: Choice, forecast: Forecast, policy: Policy) -> Choice:
+    """What is placed in the cloud is drafted by the edge and verified there, where that is possible: the answer is the same."""
+    if choice.route != "cloud" or not (policy.allow_speculative and forecast.can_verify):
+        return choice
+    return replace(choice, route="speculative", reasons=(*choice.reasons, "the edge drafts, the cloud verifies"))
 
 
 def _privacy(verdict: PrivacyVerdict, state: RouteState) -> str | None:
@@ -201,32 +211,26 @@ def _shifted(pull: float, state: RouteState, forecast: Forecast) -> tuple[float,
 def _in_time(wants: Route, pull: float, cloud_ms: float, forecast: Forecast, policy: Policy) -> tuple[Route, Route, list[str]]:
     """The wanted route if its first clause is in time, else the best that is."""
     other: Route = "edge" if wants == "cloud" else "cloud"
-    can_draft = policy.allow_speculative and forecast.can_verify
     first_ms = {"edge": forecast.edge_first_ms * (1 + forecast.edge_queue), "cloud": cloud_ms}
     left_ms = forecast.deadline_left_ms
     if first_ms[wants] <= left_ms:
-        if can_draft and abs(pull - policy.threshold) < policy.margin:
-            return "speculative", wants, ["near the threshold: the edge drafts, the cloud verifies"]
         return wants, other, []
     late = f"{wants} would need {first_ms[wants]:.0f} ms, {left_ms:.0f} ms are left"
-    if wants == "cloud" and can_draft and first_ms["edge"] <= left_ms:
-        return "speculative", "cloud", [late, "the edge begins, the cloud verifies"]
     if wants == "edge" and forecast.edge_queue and cloud_ms <= left_ms:
         return "cloud", "edge", [late, "the edge is busy: it spills to the cloud"]
-    if first_ms[other] <= left_ms and abs(pull - policy.threshold) < 0.25:
+    if first_ms[other] <= left_ms and abs(pull - policy.threshold) < NEAR_THE_THRESHOLD:
         return other, wants, [late]
     return wants, other, [late, "worth being late for" if first_ms[other] <= left_ms else f"{other} would be late too"]
 
 
-def hand_over(
-    route: Route, streamed_tokens: int, ended: bool, forecast: Forecast, policy: Policy, *, private: bool
-) -> str | None:
-    """Looked at again while an edge answer streams: the reason to let the cloud go on with it, or None."""
-    if ended or route != "edge" or private or policy.mode != "hybrid" or forecast.cloud_first_ms is None:
+def hand_over_after(forecast: Forecast, policy: Policy, *, most_tokens: int) -> int | None:
+    """After how many tokens of the edge's the cloud goes on with an answer that was not placed there; ``None``: never.
+
+    That is at the soft threshold of length, or before the edge would break the answer off at its ``most_tokens``.
+    """
+    if policy.mode != "hybrid" or forecast.cloud_first_ms is None:
         return None
-    if streamed_tokens < policy.long_tokens:
-        return None
-    return f"the answer has reached {streamed_tokens} tokens and goes on"
+    return max(1, min(policy.long_tokens, most_tokens - LAST_CLAUSE_TOKENS))
 
 
 _STATED = re.compile(

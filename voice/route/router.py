@@ -8,6 +8,7 @@ The gate always reads first, and nothing that fails after it can loosen what it 
 one too long to read all end on the edge, with the reason.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,13 @@ def policy_of(config: RouteConfig) -> Policy:
                 why = "has two treatments" if name in set(Kind) else f"is no kind; the kinds are {', '.join(Kind)}"
                 raise ConfigError(f"route.{key}: {name!r} {why}")
             treatments[Kind(name)] = cast(Treatment, treatment)
-    return Policy(config.mode, PrivacyPolicy(treatments), config.threshold, long_tokens=config.long_tokens)
+    return Policy(
+        config.mode,
+        PrivacyPolicy(treatments),
+        config.threshold,
+        long_tokens=config.long_tokens,
+        max_price=config.max_price or math.inf,
+    )
 
 
 def locate() -> Path:
@@ -63,6 +70,7 @@ class Decision:
         verdict: what the gate found.
         heads: what the encoder said; None when it was not asked or failed.
         took_ms: the whole decision, and of it ``gate_ms`` and ``encoder_ms``.
+        settled: whether no later word can make anything of the text private.
     """
 
     choice: Choice
@@ -71,6 +79,7 @@ class Decision:
     took_ms: float
     gate_ms: float
     encoder_ms: float
+    settled: bool = False
 
     @property
     def task(self) -> str:

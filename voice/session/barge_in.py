@@ -6,15 +6,17 @@ judge. A sound that goes on without a verdict loses its hold on the reply but is
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Protocol
 
+from voice.core.budget import STAGE_WITHIN_S
 from voice.core.config import Config
 from voice.core.errors import VoiceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, WINDOW_SAMPLES, Recognizer
 from voice.core.worker import Priority
 from voice.session.listener import Listener
+from voice.session.tasks import SessionTasks
 from voice.turn.interruption import (
     SECOND_HEARING_MS,
     WINDOW_MS,
@@ -26,7 +28,6 @@ from voice.turn.interruption import (
     repeats,
     speech_confidence,
 )
-from voice.turn.table import TurnInput
 
 LOOK_EVERY_MS = 256.0
 """Of speech."""
@@ -92,31 +93,38 @@ class OverlappingSound:
         return judge(Sound(self.speech_ms, self.silence_ms, 0.0 if self.let_go else self.held_ms, self.words))
 
 
-class BargeIn:
-    """Watches for sounds over the reply and follows one at a time.
+class BargeInHooks(Protocol):
+    """What becomes of the sounds over a reply. Called on the event loop; nothing of it awaits or raises."""
 
-    Args:
-        start: makes a task that ends with the conversation.
-        spoken: gives what of the reply the user has heard.
-        happened: takes ``SOUND_OVER_REPLY``, ``INTERRUPTION_CONFIRMED`` and ``INTERRUPTION_DISMISSED``.
-    """
+    def heard_of_reply(self) -> str:
+        """What of the reply the user has heard."""
+        ...
+
+    def sound_over_reply(self) -> None:
+        """There is one: the reply is held."""
+        ...
+
+    def interruption_confirmed(self) -> None:
+        """It was meant to stop the reply."""
+        ...
+
+    def interruption_dismissed(self) -> None:
+        """It was not, or nobody can tell: the reply goes on."""
+        ...
+
+
+class BargeIn:
+    """Watches for sounds over the reply and follows one at a time."""
 
     def __init__(
-        self,
-        listener: Listener,
-        recognizer: Recognizer,
-        config: Config,
-        start: Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"],
-        spoken: Callable[[], str],
-        happened: Callable[[TurnInput], None],
+        self, listener: Listener, recognizer: Recognizer, config: Config, tasks: SessionTasks, hooks: BargeInHooks
     ) -> None:
         self._listener = listener
         self._recognizer = recognizer
         self._stop_probability = config.vad.stop_probability
         self._pre_roll = config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
-        self._start = start
-        self._spoken = spoken
-        self._happened = happened
+        self._tasks = tasks
+        self._hooks = hooks
         self._onset = OverlapOnset(config.turn.interrupt_speech_ms)
         self._sound: OverlappingSound | None = None
         self._look: asyncio.Task[None] | None = None
@@ -134,10 +142,10 @@ class BargeIn:
                 return
             sound = self._sound = OverlappingSound(max(0, self._listener.tracker.samples - 2 * WINDOW_SAMPLES - self._pre_roll))
             sound.window(True)
-            self._happened(TurnInput.SOUND_OVER_REPLY)
+            self._hooks.sound_over_reply()
         sound.window(probability >= self._stop_probability)
         if sound.wants_words and (self._look is None or self._look.done()):
-            self._look = self._start(self._recognise(sound), "overlap")
+            self._look = self._tasks.start(self._recognise(sound), "overlap")
         self._judge(sound)
 
     def take_over(self, fallback_sample: int) -> int:
@@ -165,9 +173,10 @@ class BargeIn:
         answer = sound.look()
         ring = self._listener.ring
         audio = ring.read(max(sound.start_sample, ring.end - int(MAX_LOOK_S * SAMPLE_RATE_HZ)))
-        with suppress(VoiceError):  # without words the sound is given up in a while
-            heard = await self._recognizer.transcribe(audio, priority=Priority.PARTIAL)
-            just_said = " ".join(self._spoken().split()[-JUST_SAID_WORDS:])
+        with suppress(VoiceError, TimeoutError):  # without words the sound is given up in a while
+            async with asyncio.timeout(STAGE_WITHIN_S):
+                heard = await self._recognizer.transcribe(audio, priority=Priority.PARTIAL)
+            just_said = " ".join(self._hooks.heard_of_reply().split()[-JUST_SAID_WORDS:])
             answer(heard.text, speech_confidence(heard.avg_logprob, heard.no_speech), repeats(heard.text, just_said))
             if sound is self._sound:
                 self._judge(sound)
@@ -179,14 +188,14 @@ class BargeIn:
         match sound.verdict():
             case InterruptionVerdict.INTERRUPTION:
                 if sound.let_go:
-                    self._happened(TurnInput.SOUND_OVER_REPLY)
-                self._happened(TurnInput.INTERRUPTION_CONFIRMED)
+                    self._hooks.sound_over_reply()
+                self._hooks.interruption_confirmed()
             case InterruptionVerdict.NOTHING if not sound.let_go:
                 if sound.silence_ms > 0:
                     self._end()
                 else:
                     sound.let_go = True
-                self._happened(TurnInput.INTERRUPTION_DISMISSED)
+                self._hooks.interruption_dismissed()
             case _:
                 pass
 

@@ -3,54 +3,55 @@
 Strategy: everything that happens (the detector, a timer, a transcript, a reply's end) becomes an
 :class:`~voice.turn.table.TurnInput`; :meth:`Conversation._happened` looks up the row and does its actions at once, without
 awaiting, so that no two inputs ever interleave. All waiting is in tasks, and every task belongs to the conversation's one
-:class:`asyncio.TaskGroup`.
+:class:`asyncio.TaskGroup`. What the parts of a turn have to tell comes in by the hooks (:mod:`voice.turn.hooks`) alone.
 """
 
 import asyncio
 import contextlib
+import logging
 import secrets
-from typing import assert_never
 
 from voice.core.budget import pace_ms
 from voice.core.channel import Channel, WhenFull
 from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import Config
 from voice.core.errors import Overloaded, VoiceError
-from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Samples
+from voice.core.interfaces import Message, Samples
 from voice.core.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.cost.ledger import Ledger
 from voice.engines import Engines
-from voice.reply.answer import Stages
-from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.session import events as out
 from voice.session.barge_in import BargeIn
-from voice.session.context import SessionContext, SessionTasks
+from voice.session.context import SessionContext
 from voice.session.effects import Effects
 from voice.session.endpointing import Endpointing
+from voice.session.hearing import Hearing
 from voice.session.listener import Listener
 from voice.session.preemptive import PreemptiveReply
 from voice.session.records import TurnRecorder
 from voice.session.speaker import Speaker
+from voice.session.stages import stages_of
+from voice.session.tasks import SessionTasks, TurnTasks
 from voice.session.transcription import IncrementalTranscriber
 from voice.session.turn import Turn
 from voice.skills.session import SkillSession
-from voice.turn.table import TurnAction, TurnInput, TurnState, step
-from voice.vad.detect import SilenceBegan, SilenceGoesOn, SpeechDetected, SpeechEvent, SpeechResumed
+from voice.turn.table import IllegalInput, TurnAction, TurnInput, TurnState, step
 
-LATE_DETECTOR_S = 0.15
-"""By how much the detector may let go too late, in reverberation and noise."""
 SOME_WORD = "What"
 """Stands for whatever the user says next: a model reads everything before it ahead of time, and not the word itself."""
-_PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.PROSODY, Mark.ASR_FINAL)
-_AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
-_REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
+
+_log = logging.getLogger(__name__)
 
 
 class Conversation:
     """A spoken (or typed) conversation with the assistant.
 
-    Push audio and text in, iterate over :attr:`events`, and keep :meth:`run` running. Belongs to one event loop.
+    Push audio and text in, iterate over :attr:`events`, and keep :meth:`run` running. Belongs to one event loop. It implements
+    :class:`~voice.session.context.SessionHooks` and :class:`~voice.session.barge_in.BargeInHooks` for its parts.
+
+    Args:
+        strict: raise what can only be a fault of the program (an illegal input of the turn table) instead of logging it.
 
     Raises:
         ChatBusy: the language model holds as many conversations as it can.
@@ -64,27 +65,30 @@ class Conversation:
         clock: Clock | None = None,
         trace: TraceLog | None = None,
         ledger: Ledger | None = None,
+        strict: bool = False,
     ) -> None:
         self._engines = engines
         self._config = config
         self._clock = clock or MonotonicClock()
+        self._strict = strict
         self._name = secrets.token_hex(4)
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
-        self._listener = Listener(engines.detector(), config.vad, self._clock, self._on_vad, self._on_window, self._on_dip)
+        self._hearing = Hearing(self, config, self._clock)
+        self._listener = Listener(engines.detector(), config.vad, self._clock, self._hearing)
         self._chat = engines.chat_model.open()
         self._placing = Placing(engines.router) if engines.router is not None else None
         self._recorder = TurnRecorder(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
         self._skills = None if engines.skills is None else SkillSession(engines.skills, self._clock, self._on_alert)
         self._tasks = SessionTasks(self._name)
-        context = SessionContext(engines, config, self._clock, self._listener, self._tasks, self._happened, self._emit)
-        self._endpointing = Endpointing(context)
-        self._effects = Effects(context, self._skills)
-        self._speaker = Speaker(context, self._skills, self._effects)
+        self._context = SessionContext(engines, config, self._clock, self._listener, self._tasks, self)
+        self._endpointing = Endpointing(self._context)
+        self._effects = Effects(self._context, self._skills)
+        self._speaker = Speaker(self._context, self._skills, self._effects)
+        self._barge_in = BargeIn(self._listener, engines.recognizer, config, self._tasks, self)
         self._state = TurnState.IDLE
         self._turn: Turn | None = None
         self._turns = 0
         self._speech_start = 0
-        self._barge_in = BargeIn(self._listener, engines.recognizer, config, self._tasks.start, self._heard, self._on_overlap)
         self._closing = asyncio.Event()
         self._failure: Overloaded | None = None
         self._told_of_flood = False
@@ -97,7 +101,7 @@ class Conversation:
         """Hold the conversation until :meth:`close` or cancellation; every task has ended when it returns.
 
         Raises:
-            Overloaded: nobody takes the events.
+            Overloaded: the client takes no events.
         """
         try:
             async with asyncio.TaskGroup() as self._tasks.group:
@@ -126,7 +130,7 @@ class Conversation:
         """
         if not self._listener.push(samples) and not self._told_of_flood:
             self._told_of_flood = True
-            self._emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
+            self.emit(out.Notice("audio_dropped", "Audio arrives faster than it can be heard; the oldest part was dropped."))
 
     def push_text(self, text: str) -> None:
         """Take a typed turn. It interrupts what is under way, as speech would."""
@@ -136,8 +140,8 @@ class Conversation:
 
     def played(self, turn: int, ms: float) -> None:
         """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
-        if self._turn is not None and self._turn.number == turn and self._turn.playout is not None:
-            self._turn.playout.playback.report(ms, self._clock.now_s())
+        if (at_hand := self._at_hand(turn)) is not None and at_hand.playout is not None:
+            at_hand.playout.playback.report(ms, self._clock.now_s())
 
     def label(self, *, user: str = "", feature: str = "") -> None:
         """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
@@ -147,12 +151,128 @@ class Conversation:
         """End the conversation. May be called again, and before :meth:`run`."""
         self._closing.set()
 
-    # --- what happens --------------------------------------------------------------------------------------------------------
+    # --- what the parts of a turn tell (TurnHooks) ---------------------------------------------------------------------------
+
+    def partial(self, turn: int, text: str, stable_chars: int) -> None:
+        """Tell it, and begin a reply to it; or else take all but its last word into the language model's cache.
+
+        What turns out otherwise costs nothing more: the cache keeps what agrees.
+        """
+        at_hand = self._at_hand(turn)
+        if at_hand is None or at_hand.committed:
+            return
+        at_hand.trace.mark(Mark.PARTIAL, self._clock.now_s())
+        self.emit(out.PartialTranscript(turn, text, stable_chars))
+        if self._state is TurnState.LISTENING and not at_hand.reply.begin(text) and (so_far := text.rpartition(" ")[0]):
+            at_hand.tasks.start(self._prefill(so_far), "prefill")
+
+    def reply_ready(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.ReplyHooks`."""
+        if (at_hand := self._at_hand(turn)) is not None:
+            self._endpointing.reply_ready(at_hand)
+
+    def turn_over(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.TurnHooks`."""
+        if (at_hand := self._at_hand(turn)) is not None:
+            at_hand.ended()
+
+    def reply_late(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.TurnHooks`."""
+        if (at_hand := self._at_hand(turn)) is not None:
+            self._endpointing.reply_late(at_hand)
+
+    def end_of_turn(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.TurnHooks`."""
+        if self._at_hand(turn) is not None:
+            self._happened(TurnInput.END_OF_TURN)
+
+    def nothing_said(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.TurnHooks`."""
+        if self._at_hand(turn) is not None:
+            self._happened(TurnInput.NOTHING_SAID)
+
+    def reply_ended(self, turn: int) -> None:
+        """See :class:`~voice.turn.hooks.TurnHooks`."""
+        if self._at_hand(turn) is not None:
+            self._happened(TurnInput.REPLY_ENDED)
+
+    def emit(self, event: out.Event) -> None:
+        """See :class:`~voice.session.context.SessionHooks`."""
+        try:
+            self.events.put_nowait(event)
+        except Overloaded:
+            self._failure = Overloaded(f"the client left {self.events.capacity} events waiting")
+            self.close()
+
+    def _at_hand(self, number: int) -> Turn | None:
+        """The turn with this number, if it is the one at hand."""
+        return self._turn if self._turn is not None and self._turn.number == number else None
+
+    # --- what is heard (HearingHooks) ----------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> TurnState:
+        """What the conversation is doing."""
+        return self._state
+
+    @property
+    def turn(self) -> Turn | None:
+        """The turn at hand."""
+        return self._turn
+
+    @property
+    def listener(self) -> Listener:
+        """Who hears."""
+        return self._listener
+
+    def speech_started(self, from_sample: int, *, goes_on: bool) -> None:
+        """Speech began at a sample (pre-roll included); it may belong to the turn that is being answered."""
+        self._speech_start = from_sample
+        self._happened(TurnInput.USER_WENT_ON if goes_on else TurnInput.SPEECH_STARTED)
+
+    def speech_paused(self) -> None:
+        """The user is silent."""
+        self._happened(TurnInput.SPEECH_PAUSED)
+
+    def speech_resumed(self) -> None:
+        """The user is silent no more."""
+        self._happened(TurnInput.SPEECH_RESUMED)
+
+    def window_over_reply(self, probability: float) -> None:
+        """One more window while a reply is spoken or held."""
+        self._barge_in.window(probability)
+
+    # --- what sounds over a reply (BargeInHooks) -----------------------------------------------------------------------------
+
+    def heard_of_reply(self) -> str:
+        """See :class:`~voice.session.barge_in.BargeInHooks`."""
+        return "" if self._turn is None else self._turn.heard(self._clock.now_s())
+
+    def sound_over_reply(self) -> None:
+        """See :class:`~voice.session.barge_in.BargeInHooks`."""
+        self._happened(TurnInput.SOUND_OVER_REPLY)
+
+    def interruption_confirmed(self) -> None:
+        """See :class:`~voice.session.barge_in.BargeInHooks`."""
+        self._speech_start = self._barge_in.take_over(self._speech_start)
+        self._happened(TurnInput.INTERRUPTION_CONFIRMED)
+
+    def interruption_dismissed(self) -> None:
+        """See :class:`~voice.session.barge_in.BargeInHooks`."""
+        self._happened(TurnInput.INTERRUPTION_DISMISSED)
+
+    # --- what happens, and what is done --------------------------------------------------------------------------------------
 
     def _happened(self, what: TurnInput, *, typed: str | None = None) -> None:
         if self._closing.is_set():
             return
-        row = step(self._state, what)
+        try:
+            row = step(self._state, what)
+        except IllegalInput:
+            if self._strict:
+                raise
+            _log.exception("an input of the turn table was dropped")
+            return
         self._state = row.to
         for action in row.actions:
             self._do(action, what, typed)
@@ -167,9 +287,7 @@ class Conversation:
 
     def _do(self, action: TurnAction, why: TurnInput, typed: str | None) -> None:
         if action is TurnAction.OPEN_TURN:
-            self._open_turn(typed if why is not TurnInput.ALERT_DUE else "")
-            if why is TurnInput.ALERT_DUE and self._skills is not None and self._turn is not None:
-                self._turn.alert = self._skills.take_alert()
+            self._open_turn(typed, is_alert=why is TurnInput.ALERT_DUE)
             return
         turn = self._turn
         if turn is None:
@@ -178,7 +296,8 @@ class Conversation:
             case TurnAction.PREPARE_REPLY:
                 self._endpointing.begin(turn)
             case TurnAction.TAKE_BACK_REPLY:
-                self._take_back(turn)
+                turn.take_back()
+                self._follow(turn)
             case TurnAction.OPEN_GATE:
                 self._speaker.open_gate(turn)
             case TurnAction.HOLD_AUDIO:
@@ -188,181 +307,66 @@ class Conversation:
             case TurnAction.CLEAR_AUDIO:
                 self._speaker.clear(turn)
             case TurnAction.REOPEN_TURN:
-                self._reopen(turn)
+                turn.reopen(self._clock.now_s())
+                self.emit(out.TurnReopened(turn.number))
+                self._follow(turn)
             case TurnAction.CLOSE_TURN:
-                self._finish_turn(turn, self._reason(turn, why))
+                self._finish_turn(turn, _reason(turn, why))
 
-    def _on_vad(self, event: SpeechEvent) -> None:
-        match event:
-            case SpeechDetected(start_sample):
-                pre_roll = self._config.vad.pre_roll_ms * SAMPLE_RATE_HZ // 1000
-                self._on_speech(max(0, start_sample - pre_roll), start_sample)
-            case SpeechResumed():
-                self._happened(TurnInput.SPEECH_RESUMED)
-            case SilenceBegan(speech_end_sample) | SilenceGoesOn(speech_end_sample):
-                self._on_silence(speech_end_sample)
-            case _:
-                assert_never(event)
-
-    def _on_speech(self, from_sample: int, start_sample: int) -> None:
-        self._speech_start = from_sample
-        if self._state is TurnState.REPLYING and self._goes_on(start_sample):
-            self._happened(TurnInput.USER_WENT_ON)
-        else:
-            self._happened(TurnInput.SPEECH_STARTED)
-
-    def _goes_on(self, sample: int) -> bool:
-        """Whether speech that begins at ``sample`` belongs to the turn that is being answered."""
-        turn = self._turn
-        if turn is None or turn.typed is not None:
-            return False
-        first_audio_s = turn.trace.marks.get(Mark.FIRST_AUDIO_SENT)
-        window_s = self._config.turn.reopen_window_ms / 1000
-        return first_audio_s is None or self._listener.samples.time_of(sample) - first_audio_s < window_s
-
-    def _on_silence(self, speech_end_sample: int) -> None:
-        silence_ms = (self._listener.tracker.samples - speech_end_sample) * 1000 / SAMPLE_RATE_HZ
-        if self._state is TurnState.LISTENING and silence_ms >= self._config.turn.preempt_silence_ms and self._turn is not None:
-            self._turn.speech_end_sample = speech_end_sample
-            self._turn.trace.mark(Mark.SPEECH_END, self._listener.samples.time_of(self._last_voiced(speech_end_sample)))
-            self._happened(TurnInput.SPEECH_PAUSED)
-
-    def _last_voiced(self, speech_end_sample: int) -> int:
-        """The end of speech: where the level fell, if that was shortly before the detector let go."""
-        quiet_since = self._listener.quiet_since
-        if quiet_since is None or not 0 <= speech_end_sample - quiet_since <= LATE_DETECTOR_S * SAMPLE_RATE_HZ:
-            return speech_end_sample
-        return quiet_since
-
-    def _on_window(self, probability: float) -> None:
-        if self._state is TurnState.HELD or (
-            self._state is TurnState.REPLYING and not self._goes_on(self._listener.tracker.samples)
-        ):
-            self._barge_in.window(probability)
-        turn = self._turn
-        if turn is not None and self._state is TurnState.LISTENING:
-            length_s = (self._listener.ring.end - turn.start_sample) / SAMPLE_RATE_HZ
-            if length_s >= self._config.vad.max_utterance_s:
-                turn.speech_end_sample = self._listener.ring.end
-                turn.trace.mark(Mark.SPEECH_END, self._clock.now_s())
-                self._happened(TurnInput.SPEECH_PAUSED)
-                self._happened(TurnInput.END_OF_TURN)
-
-    # --- a turn of the user's ------------------------------------------------------------------------------------------------
-
-    def _open_turn(self, typed: str | None) -> None:
+    def _open_turn(self, typed: str | None, *, is_alert: bool) -> None:
         self._turns += 1
         if self._placing is not None:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
-        transcriber = IncrementalTranscriber(
-            self._listener, self._engines, self._clock, self._tasks.start, lambda *said: self._on_partial(turn, *said)
+        transcriber = IncrementalTranscriber(self._context, self._turns, self._speech_start)
+        stages = stages_of(self._engines, self._config, self._clock, self._chat, self._placing, self._skills)
+        reply = PreemptiveReply(self._turns, stages, self._recorder.history, transcriber.idle, self._tasks, self)
+        alert = self._skills.take_alert() if is_alert and self._skills is not None else None
+        turn = self._turn = Turn(
+            self._turns,
+            self._speech_start,
+            trace,
+            transcriber,
+            reply,
+            TurnTasks(self._tasks),
+            typed="" if is_alert else typed,
+            alert=alert,
         )
-        reply = PreemptiveReply(
-            self._stages(),
-            self._recorder.history,
-            transcriber.idle,
-            self._tasks.start,
-            lambda: self._endpointing.on_ready(turn),
-        )
-        turn = self._turn = Turn(self._turns, self._speech_start, trace, transcriber, reply, typed)
-        now_s = self._clock.now_s()
-        if typed is not None:
+        if turn.typed is not None:
             self._listener.tracker.close()
-            trace.mark(Mark.SPEECH_END, now_s)
+            turn.paused(self._listener.ring.end, self._clock.now_s())
             return
         started_s = self._listener.samples.time_of(turn.start_sample)
         trace.mark(Mark.SPEECH_START, started_s)
-        self._emit(out.SpeechStarted(turn.number, started_s))
+        self.emit(out.SpeechStarted(turn.number, started_s))
         self._warm_cloud()
-        self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
+        self._follow(turn)
+
+    def _follow(self, turn: Turn) -> None:
+        """Transcribe what is being said, as closely as the processor allows, until the user pauses."""
+        turn.tasks.start(self._transcribe_now_and_then(turn), "transcribe")
 
     async def _transcribe_now_and_then(self, turn: Turn) -> None:
-        """Follow what is being said, as closely as the processor allows."""
         while True:
             await asyncio.sleep(pace_ms(self._engines.forecasts, self._config.asr.partial_interval_ms) / 1000)
-            turn.transcriber.maybe_transcribe(turn.start_sample)
+            turn.transcriber.maybe_transcribe()
 
     def _warm_cloud(self) -> None:
         """Its connection is opened before it is needed; whatever is said."""
         if self._engines.cloud is not None and self._config.route.mode != "edge":
             self._tasks.start(self._engines.cloud.warm(), "warm")
 
-    def _on_dip(self) -> None:
-        if self._turn is not None and self._state is TurnState.LISTENING:
-            self._turn.transcriber.transcribe_at_dip(self._turn.start_sample)
-
-    def _on_partial(self, turn: Turn, text: str, stable_chars: int) -> None:
-        """Tell it, and draft a reply to it; or else take all but its last word into the language model's cache.
-
-        What turns out otherwise costs nothing more: the cache keeps what agrees.
-        """
-        if turn is not self._turn or turn.committed:
-            return
-        turn.trace.mark(Mark.PARTIAL, self._clock.now_s())
-        self._emit(out.PartialTranscript(turn.number, text, stable_chars))
-        if self._state is TurnState.LISTENING and not turn.reply.draft(text) and (so_far := text.rpartition(" ")[0]):
-            self._tasks.start_for(turn, self._prefill(so_far), "prefill")
-
     async def _prefill(self, said: str) -> None:
         with contextlib.suppress(VoiceError):
             await self._chat.prefill(self._recorder.history.messages(Message("user", said)))
-
-    def _stages(self) -> Stages:
-        return Stages(
-            chat=self._chat,
-            synthesizer=self._engines.synthesizer,
-            forecasts=self._engines.forecasts,
-            clock=self._clock,
-            first_clause_words=self._config.tts.first_clause_words,
-            max_reply_tokens=self._config.llm.max_reply_tokens,
-            placing=self._placing,
-            skills=None if self._skills is None else self._skills.ask,
-            cloud=self._engines.cloud,
-            cloud_tokens=self._config.cloud.max_tokens,
-            keeps_cloud_warm=self._config.cloud.warm == "prefix",
-            calibration=CALIBRATIONS.get(self._config.llm.model),
-            waiting=self._engines.waiting,
-        )
-
-    def _take_back(self, turn: Turn) -> None:
-        turn.cancel_tasks()
-        turn.takebacks += 1
-        turn.transcript = None
-        turn.trace.forget(*_REPLY_MARKS)
-        if turn.committed:
-            turn.reply.take_back()
-        else:
-            turn.reply.unsettle()
-            self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
-
-    def _reopen(self, turn: Turn) -> None:
-        turn.committed = False
-        turn.playout = None
-        turn.reopenings += 1
-        turn.trace.forget(*_REPLY_MARKS)
-        self._emit(out.TurnReopened(turn.number))
-        self._tasks.start_for(turn, self._transcribe_now_and_then(turn), "looks")
-
-    # --- the reply -----------------------------------------------------------------------------------------------------------
 
     def _on_alert(self) -> None:
         if self._state is TurnState.IDLE and self._tasks.group is not None:
             self._happened(TurnInput.ALERT_DUE)
 
-    def _reason(self, turn: Turn, why: TurnInput) -> out.ReplyEnd:
-        if why is TurnInput.NOTHING_SAID:
-            return "nothing_said"
-        if why is not TurnInput.REPLY_ENDED:
-            return "interrupted"
-        attempt = turn.reply.attempt
-        return "completed" if attempt is not None and attempt.failure is None else "failed"
-
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
-        turn.cancel_tasks()
-        turn.transcriber.cancel()
-        turn.reply.stop()
+        turn.close()
         if reason == "nothing_said":
             self._listener.tracker.close()
         record = self._recorder.close(turn, reason)
@@ -371,25 +375,17 @@ class Conversation:
             if not self._closing.is_set():
                 self._effects.take(turn)
             self._skills.replied(attempt.reply, repeatable=attempt.repeatable)
-        self._emit(out.ReplyEnded(turn.number, reason))
-        self._emit(out.TurnTraced(turn.number, record))
+        self.emit(out.ReplyEnded(turn.number, reason))
+        self.emit(out.TurnTraced(turn.number, record))
         if not self._closing.is_set():
             self._tasks.start(self._prefill(SOME_WORD), "reread")
             self._warm_cloud()
 
-    def _on_overlap(self, what: TurnInput) -> None:
-        if what is TurnInput.INTERRUPTION_CONFIRMED:
-            self._speech_start = self._barge_in.take_over(self._speech_start)
-        self._happened(what)
 
-    def _heard(self) -> str:
-        return "" if self._turn is None else self._turn.heard(self._clock.now_s())
-
-    # --- plumbing ------------------------------------------------------------------------------------------------------------
-
-    def _emit(self, event: out.Event) -> None:
-        try:
-            self.events.put_nowait(event)
-        except Overloaded:
-            self._failure = Overloaded(f"the client left {self.events.capacity} events waiting")
-            self.close()
+def _reason(turn: Turn, why: TurnInput) -> out.ReplyEnd:
+    if why is TurnInput.NOTHING_SAID:
+        return "nothing_said"
+    if why is not TurnInput.REPLY_ENDED:
+        return "interrupted"
+    attempt = turn.reply.attempt
+    return "completed" if attempt is not None and attempt.failure is None else "failed"

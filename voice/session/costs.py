@@ -18,11 +18,11 @@ def turn_cost(
 ) -> Entry:
     """The entry of a turn that has ended, after ``history``, and that the machine served for so many ``seconds``."""
     attempt = turn.reply.attempt
-    account = Attribution() if attempt is None else attempt.account
+    attribution = Attribution() if attempt is None else attempt.attribution
     reply_tokens = 0 if attempt is None else estimated_tokens(len(attempt.reply))
     read_tokens = estimated_tokens(sum(len(message.text) for message in history) + len(turn.said))
-    usage, counted = used(account)
-    made = account.edge_tokens + usage.tokens_drafted + turn.reply.wasted_tokens
+    usage, counted = used(attribution)
+    made = attribution.edge_tokens + usage.tokens_drafted + turn.reply.wasted_tokens
     return Entry(
         session=session,
         turn=turn.number,
@@ -70,13 +70,13 @@ def spent(entry: Entry, currency: str) -> dict[str, str | float]:
     }
 
 
-def used(account: Attribution) -> tuple[Usage, bool]:
+def used(attribution: Attribution) -> tuple[Usage, bool]:
     """What the cloud counted, and whether it counted every request; the others are estimated."""
-    known = account.usage or Usage()
-    asked = account.requests + account.warmed
-    if account.counted == asked:
+    known = attribution.usage or Usage()
+    asked = attribution.requests + attribution.warmed
+    if attribution.counted == asked:
         return known, True
-    share = 1 - account.counted / asked
-    tokens_in = known.tokens_in + round(share * estimated_tokens(account.chars_sent))
-    tokens_out = max(known.tokens_out, account.cloud_tokens)
+    share = 1 - attribution.counted / asked
+    tokens_in = known.tokens_in + round(share * estimated_tokens(attribution.chars_sent))
+    tokens_out = max(known.tokens_out, attribution.cloud_tokens)
     return replace(known, tokens_in=tokens_in, tokens_out=tokens_out), False

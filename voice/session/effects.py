@@ -31,9 +31,8 @@ class Effects:
     def take(self, turn: Turn) -> None:
         """Do it now, if it was not done yet."""
         attempt = turn.reply.attempt
-        if attempt is None or attempt.effect is None or self._skills is None:
+        if attempt is None or self._skills is None or (effect := attempt.take_effect()) is None:
             return
-        effect, attempt.effect = attempt.effect, None
         self._context.tasks.start(self._carry_out(self._skills, effect), "skill")
 
     async def _carry_out(self, skills: SkillSession, effect: Effect) -> None:
@@ -41,6 +40,6 @@ class Effects:
             await skills.carry_out(effect)
         except Exception as error:  # somebody else's code
             _log.warning("what a skill promised failed", exc_info=True)
-            self._context.emit(
+            self._context.hooks.emit(
                 out.Notice("skill_failed", f"What was promised could not be done: {error or type(error).__name__}")
             )

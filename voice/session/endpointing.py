@@ -1,125 +1,112 @@
 """From a pause of the user's to the words and the reply: what happens while it is not known yet whether the turn is over.
 
-Strategy: the look that was begun at the dip gives the words; they are answered behind the gate at once; and the pause weighs
-everything and fires when the turn is over and the reply can be heard. When the turn is over and the reply cannot be heard yet
-as its deadline draws near, a filler opens the gate: the user is answered in time, and the reply follows.
+Strategy: the transcript that was begun at the dip gives the words; they are answered behind the gate at once; and the timer
+weighs everything and says when the turn is over and when the reply can be heard. When the turn is over and the reply cannot
+be heard yet as its deadline draws near, a filler opens the gate: the user is answered in time, and the reply follows.
 """
 
 import asyncio
+import math
 
 from voice.core.budget import Deadline
 from voice.core.errors import AsrError
+from voice.core.interfaces import Transcript
 from voice.core.trace import Mark
 from voice.reply.attempt import Attempt
 from voice.reply.filler import LEAD_MS, choose
-from voice.session import events as out
 from voice.session.context import SessionContext
 from voice.session.endpoint_timer import EndpointTimer
-from voice.session.transcription import Transcription
 from voice.session.turn import Turn
-from voice.turn.table import TurnInput
-
-LAST_LOOK_MS = 70.0
-"""Two windows of the detector."""
 
 
 class Endpointing:
-    """Settles the turns of one conversation."""
+    """Finds the ends of the turns of one conversation."""
 
     def __init__(self, context: SessionContext) -> None:
         self._context = context
         self._fillers = 0
 
     def begin(self, turn: Turn) -> None:
-        """The user has paused, or typed: prepare the reply."""
-        turn.cancel_tasks()
-        now_s = self._context.clock.now_s()
-        speech_end_s = turn.trace.marks[Mark.SPEECH_END]
-        turn.trace.mark(Mark.VAD_SILENCE, now_s)
-        turn.trace.deadline = Deadline.after(speech_end_s, self._context.config.budget.first_audio_ms)
-        turn.trace.forecast_ms = self._context.engines.forecasts.snapshot()
-        late_ms = self._context.config.budget.first_audio_ms - LEAD_MS if self._context.engines.fillers else float("inf")
-        if turn.typed is not None:
-            turn.transcript = turn.typed
-            turn.settled = self._context.tasks.start_for(turn, self._settle_typed(turn, turn.typed), "settle")
-            if turn.alert is None and self._context.engines.fillers:
-                self._context.tasks.start_for(turn, self._fill_typed(turn, late_ms / 1000), "filler")
-            return
-        look = turn.transcriber.covering(turn.speech_end_sample) or turn.transcriber.transcribe(turn.start_sample)
-        turn.endpoint_timer = EndpointTimer(
-            speech_end_s,
-            self._context.config.turn,
-            lambda: self._end(turn),
-            lambda: self._context.happened(TurnInput.NOTHING_SAID),
-            lambda: self._late(turn),
-            late_ms,
-        )
-        turn.settled = self._context.tasks.start_for(turn, self._settle(turn, look), "settle")
-        self._context.tasks.start_for(turn, self._weigh(turn, turn.endpoint_timer, look), "weigh")
+        """The user has paused, or typed, or an alert is due: prepare the reply."""
+        context, trace = self._context, turn.trace
+        trace.mark(Mark.VAD_SILENCE, context.clock.now_s())
+        trace.deadline = Deadline.after(trace.marks[Mark.SPEECH_END], context.config.budget.first_audio_ms)
+        trace.forecast_ms = context.engines.forecasts.snapshot()
+        if turn.typed is None:
+            self._begin_spoken(turn)
+        else:
+            self._begin_typed(turn, turn.typed)
 
-    def on_ready(self, turn: Turn) -> None:
-        """The first audio is there; the gate may open if it answers what was said."""
-        attempt = turn.reply.attempt
-        if (
-            turn.endpoint_timer is not None
-            and turn.transcript
-            and attempt is not None
-            and attempt.ready
-            and not turn.endpoint_timer.doubted
-        ):
-            turn.endpoint_timer.ready()
-
-    async def _settle_typed(self, turn: Turn, text: str) -> Attempt:
+    def _begin_typed(self, turn: Turn, text: str) -> None:
+        turn.words_known(text)
         if turn.alert is not None:
-            return turn.reply.announce(turn.alert)
-        return turn.reply.settle(text, turn.trace.deadline)
+            turn.answered_by(turn.reply.announce(turn.alert))
+            return
+        turn.answered_by(turn.reply.confirm(text, turn.trace.deadline))
+        turn.reply.allow_leaving()  # what was typed is over
+        if self._context.engines.fillers:
+            turn.tasks.start(self._fill_typed(turn, self._late_ms / 1000), "filler")
 
-    async def _settle(self, turn: Turn, look: Transcription) -> Attempt | None:
-        """Wait for the words, and have them answered."""
-        heard = await asyncio.shield(look.words)
+    def _begin_spoken(self, turn: Turn) -> None:
+        context = self._context
+        timer = EndpointTimer(
+            turn.number,
+            turn.trace.marks[Mark.SPEECH_END],
+            context.config.turn,
+            context.listener,
+            context.hooks,
+            late_ms=self._late_ms,
+        )
+        turn.pause_begins(timer)
+        words = turn.tasks.start(turn.transcriber.finish(turn.speech_end_sample), "words")
+        turn.answered_by(turn.tasks.start(self._finalise_transcript(turn, words), "final transcript"))
+        turn.tasks.start(self._gather_evidence(turn, timer, words), "evidence")
+
+    @property
+    def _late_ms(self) -> float:
+        return self._context.config.budget.first_audio_ms - LEAD_MS if self._context.engines.fillers else math.inf
+
+    def reply_ready(self, turn: Turn) -> None:
+        """The first audio is there; the gate may open if it answers what was said."""
+        if turn.endpoint_timer is not None and turn.transcript and turn.reply.is_ready:
+            turn.endpoint_timer.reply_ready()
+
+    async def _finalise_transcript(self, turn: Turn, words: "asyncio.Task[Transcript | None]") -> Attempt | None:
+        """Wait for the words, and have them answered; ``None`` when there were none."""
+        heard = await asyncio.shield(words)
         turn.trace.mark(Mark.ASR_FINAL, self._context.clock.now_s())
         if heard is None:
             attempt = turn.reply.fail(AsrError("the utterance could not be recognised"))
             if not turn.committed:
-                self._context.happened(TurnInput.END_OF_TURN)  # there is no evidence to wait for
+                self._context.hooks.end_of_turn(turn.number)  # there is no evidence to wait for
             return attempt
-        turn.transcript = heard.text
-        if turn.committed:
-            if heard.text:
-                self._context.emit(out.FinalTranscript(turn.number, heard.text))
-            else:
-                self._context.happened(TurnInput.NOTHING_SAID)
+        turn.words_known(heard.text)
         if not heard.text:
             return None
-        attempt = turn.reply.settle(heard.text, turn.trace.deadline)
-        self.on_ready(turn)
+        attempt = turn.reply.confirm(heard.text, turn.trace.deadline)
+        if turn.over:
+            turn.reply.allow_leaving()
+        self.reply_ready(turn)
         return attempt
 
-    async def _weigh(self, turn: Turn, pause: EndpointTimer, look: Transcription) -> None:
+    async def _gather_evidence(self, turn: Turn, timer: EndpointTimer, words: "asyncio.Task[Transcript | None]") -> None:
         """Take the words as evidence, and the prosody where it costs no time or may matter."""
-        words = self._context.tasks.start_for(turn, pause.weigh_words(look.words), "words")
+        learning = turn.tasks.start(_learn_words(timer, words), "evidence of the words")
         if not turn.transcriber.hears_prosody:
-            await words
-            if not pause.wants_prosody:
+            await learning
+            if not timer.wants_prosody:
                 return
-        prosody = await turn.transcriber.prosody(turn.start_sample, turn.speech_end_sample)
+        prosody = await turn.transcriber.prosody(turn.speech_end_sample)
         if prosody is not None:
             turn.trace.mark(Mark.PROSODY, self._context.clock.now_s())
-            pause.learn_prosody(prosody)
+            timer.learn_prosody(prosody)
 
-    def _end(self, turn: Turn) -> None:
-        """Commit, unless the level has just risen: then the detector first says whether that is speech."""
-        if turn.endpoint_timer is not None and self._context.listener.quiet_since is None and not turn.endpoint_timer.doubted:
-            turn.endpoint_timer.doubt(LAST_LOOK_MS)
-        else:
-            self._context.happened(TurnInput.END_OF_TURN)
+    # --- fillers -------------------------------------------------------------------------------------------------------------
 
-    def _late(self, turn: Turn) -> None:
+    def reply_late(self, turn: Turn) -> None:
         """The turn is over and its reply is not there."""
         now_s = self._context.clock.now_s()
-        if turn.endpoint_timer is not None and self._context.listener.quiet_since is None:
-            turn.endpoint_timer.late_again(LAST_LOOK_MS, now_s)
-        elif turn.endpoint_timer is not None and (left_ms := self._left_ms(turn, now_s)) > 0:
+        if turn.endpoint_timer is not None and (left_ms := self._left_ms(turn, now_s)) > 0:
             turn.endpoint_timer.late_again(left_ms, now_s)
         else:
             self._fill(turn, now_s)
@@ -148,3 +135,9 @@ class Endpointing:
             return
         filler = choose(engines.fillers, engines.synthesizer.sample_rate_hz, attempt.wait_ms(now_s), self._fillers)
         self._fillers += attempt.fill(filler)
+
+
+async def _learn_words(timer: EndpointTimer, words: "asyncio.Task[Transcript | None]") -> None:
+    """Cancelling this does not cancel ``words``."""
+    if (heard := await asyncio.shield(words)) is not None:
+        timer.learn_words(heard)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -27,34 +27,37 @@ _WINDOWS_AT_ONCE = 16
 """After so many windows other tasks get their chance."""
 
 
+class ListenerHooks(Protocol):
+    """What a listener tells, on the event loop and in order; nothing of it awaits or raises."""
+
+    def speech_event(self, event: SpeechEvent) -> None:
+        """Speech began, paused, went on."""
+        ...
+
+    def window_heard(self, probability: float) -> None:
+        """One more window was looked at: its probability (0 to 1) of speech."""
+        ...
+
+    def level_dipped(self) -> None:
+        """The level has just fallen in the middle of speech."""
+        ...
+
+
 class Listener:
     """One stream's way from samples to :class:`~voice.vad.detect.SpeechEvent`.
 
     Args:
         detector: of this stream.
-        on_event: called on the event loop for each event, in order.
-        on_window: called after each window with its speech probability.
-        on_dip: called when the level has just fallen in the middle of speech.
     """
 
-    def __init__(
-        self,
-        detector: SpeechDetector,
-        config: VadConfig,
-        clock: Clock,
-        on_event: Callable[[SpeechEvent], None],
-        on_window: Callable[[float], None],
-        on_dip: Callable[[], None],
-    ) -> None:
+    def __init__(self, detector: SpeechDetector, config: VadConfig, clock: Clock, hooks: ListenerHooks) -> None:
         self.tracker = SpeechTracker(config)
         self.ring = Ring(int(30 * SAMPLE_RATE_HZ))
         self.samples = SampleClock(SAMPLE_RATE_HZ)
         self.dropped_s = 0.0
         self._detector = detector
         self._clock = clock
-        self._on_event = on_event
-        self._on_window = on_window
-        self._on_dip = on_dip
+        self._hooks = hooks
         self._dips = DipDetector()
         self._inbox: deque[Samples] = deque()
         self._waiting = 0
@@ -102,7 +105,7 @@ class Listener:
                     await asyncio.sleep(0)
             self._rest = samples[whole:]
             if dipped and self.tracker.speaking:
-                self._on_dip()
+                self._hooks.level_dipped()
 
     @property
     def quiet_since(self) -> int | None:
@@ -133,5 +136,5 @@ class Listener:
     def _look_at(self, window: Samples) -> None:
         probability = self._detector.probability(window)
         if (event := self.tracker.push(0.0 if self._hushed else probability)) is not None:
-            self._on_event(event)
-        self._on_window(probability)
+            self._hooks.speech_event(event)
+        self._hooks.window_heard(probability)

@@ -15,6 +15,7 @@ from voice.core.interfaces import Samples
 @dataclass(slots=True)
 class _Clause:
     text: str
+    own: bool
     start: int
     length: int
 
@@ -45,9 +46,9 @@ class Playback:
 
     # --- what comes in -------------------------------------------------------------------------------------------------------
 
-    def begin_clause(self, text: str) -> None:
-        """The audio added from now on speaks ``text``."""
-        self._clauses.append(_Clause(text, self._queued, 0))
+    def begin_clause(self, text: str, *, own: bool = True) -> None:
+        """The audio added from now on speaks ``text``, which is the answer's ``own`` or a filler or an excuse."""
+        self._clauses.append(_Clause(text, own, self._queued, 0))
 
     def add(self, samples: Samples, clause_samples: int) -> None:
         """Add audio of the clause begun last, which will be ``clause_samples`` long in all."""
@@ -93,9 +94,9 @@ class Playback:
             return max(0.0, ahead / self.rate_hz)
         return None
 
-    def clauses_begun(self) -> Iterator[str]:
-        """The clauses of which some audio has been handed out, oldest first."""
-        return (clause.text for clause in self._clauses if clause.start < self._sent)
+    def clauses_begun(self) -> Iterator[tuple[str, bool]]:
+        """The clauses of which some audio has been handed out, oldest first, and whether each is the answer's own."""
+        return ((clause.text, clause.own) for clause in self._clauses if clause.start < self._sent)
 
     # --- where it stands -----------------------------------------------------------------------------------------------------
 
@@ -132,14 +133,15 @@ class Playback:
         if self._played_at_s is not None:
             self._played_at_s = now_s
 
-    def heard(self, now_s: float) -> str:
-        """The clauses, or the words of them, that were played. A word counts once half of it was heard.
+    def heard(self, now_s: float, *, own: bool = False) -> str:
+        """The clauses (with ``own`` the answer's own), or the words of them, that were played: a word once half was heard.
 
         Words are placed in their clause by their share of its letters: within a word or two of the truth, without the phoneme
         times that few voices give.
         """
         self._advance(now_s)
-        return " ".join(words for clause in self._clauses if (words := _words_heard(clause, self._played)))
+        clauses = [clause for clause in self._clauses if clause.own or not own]
+        return " ".join(words for clause in clauses if (words := _words_heard(clause, self._played)))
 
     def _advance(self, now_s: float) -> None:
         if self._played_at_s is None or self.held:

@@ -1,7 +1,7 @@
-"""The mouth of a conversation: brings one reply's parts to the client at the pace of speech."""
+"""Playing a reply out: brings its parts to the client at the pace of speech."""
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 from voice.core.channel import Channel
 from voice.core.clock import Clock
@@ -13,25 +13,25 @@ BUFFERED_S = 4.0
 """Synthesised audio kept ready; beyond it synthesis, and so the language model, wait."""
 
 
+class PlayoutSink(Protocol):
+    """Who hands a reply on."""
+
+    def send_text(self, text: str, *, own: bool) -> None:
+        """Right before the first audio of a clause. A filler or an excuse is not the answer's ``own``."""
+        ...
+
+    def send_audio(self, samples: Samples, rate_hz: int) -> None:
+        """The next piece of audio."""
+        ...
+
+
 class Playout:
-    """Speaks one reply. Run :meth:`run` in a task; cancelling it silences the playout.
+    """Speaks one reply. Run :meth:`run` in a task; cancelling it silences it."""
 
-    Args:
-        send_text: called with each clause right before its first audio.
-        send_audio: called with each piece of audio.
-    """
-
-    def __init__(
-        self,
-        playback: Playback,
-        clock: Clock,
-        send_text: Callable[[str], None],
-        send_audio: Callable[[Samples], None],
-    ) -> None:
+    def __init__(self, playback: Playback, clock: Clock, sink: PlayoutSink) -> None:
         self.playback = playback
         self._clock = clock
-        self._send_text = send_text
-        self._send_audio = send_audio
+        self._sink = sink
         self._announced = 0
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -43,7 +43,7 @@ class Playout:
             while not self.playback.done(self._clock.now_s()):
                 if (piece := self.playback.due(self._clock.now_s())) is not None:
                     self._announce()
-                    self._send_audio(piece)
+                    self._sink.send_audio(piece, self.playback.rate_hz)
                     self._room.set()
                 else:
                     await self._wait()
@@ -61,8 +61,8 @@ class Playout:
     async def _take(self, parts: Channel[ReplyPart]) -> None:
         async for part in parts:
             match part:
-                case ClauseBegun(text):
-                    self.playback.begin_clause(text)
+                case ClauseBegun(text, own):
+                    self.playback.begin_clause(text, own=own)
                 case chunk:
                     self.playback.add(chunk.samples, chunk.total_samples)
                     self._changed.set()
@@ -74,8 +74,8 @@ class Playout:
 
     def _announce(self) -> None:
         begun = list(self.playback.clauses_begun())
-        for text in begun[self._announced :]:
-            self._send_text(text)
+        for text, own in begun[self._announced :]:
+            self._sink.send_text(text, own=own)
         self._announced = max(self._announced, len(begun))
 
     async def _wait(self) -> None:

@@ -1,10 +1,7 @@
 """From the open gate to the last sample: one reply is spoken, and the client is told of it as it goes."""
 
-import asyncio
-
 from voice.core.interfaces import Samples
 from voice.core.trace import Mark
-from voice.reply.handover import EXCUSE
 from voice.session import events as out
 from voice.session.context import SessionContext
 from voice.session.effects import Effects
@@ -12,14 +9,13 @@ from voice.session.playback import Playback
 from voice.session.playout import Playout
 from voice.session.turn import Turn
 from voice.skills.session import SkillSession
-from voice.turn.table import TurnInput
 
 
 class Speaker:
     """Speaks the replies of one conversation.
 
     Args:
-        skills: knows how loud.
+        skills: know how loud.
         effects: what was promised is done once a reply has been heard for a while.
     """
 
@@ -30,82 +26,82 @@ class Speaker:
 
     def open_gate(self, turn: Turn) -> None:
         """The turn is over: what is prepared, and what is being prepared, is heard from now on."""
-        context, trace = self._context, turn.trace
-        now_s = context.clock.now_s()
-        trace.mark(Mark.END_OF_TURN, now_s)
-        turn.committed = True
-        if turn.endpoint_timer is not None:
-            trace.details["end_probability"] = round(turn.endpoint_timer.probability(now_s), 3)
-            trace.details["melody"] = turn.endpoint_timer.evidence.prosody
-            turn.endpoint_timer.cancel()
+        context = self._context
+        rate_hz = context.engines.synthesizer.sample_rate_hz
+        playback = Playback(rate_hz, lead_ms=context.config.budget.playback_lead_ms)
+        playout = Playout(playback, context.clock, _Client(context, turn, self._skills, self._effects))
+        turn.commit(playout, context.clock.now_s())
         context.listener.tracker.close()
-        context.emit(out.SpeechStopped(turn.number, trace.marks[Mark.SPEECH_END]))
+        context.hooks.emit(out.SpeechStopped(turn.number, turn.trace.marks[Mark.SPEECH_END]))
         if turn.transcript:
-            context.emit(out.FinalTranscript(turn.number, turn.transcript))
-        turn.playout = self._new_playout(turn)
-        context.tasks.start_for(turn, self._speak(turn, turn.playout), "speak")
+            context.hooks.emit(out.FinalTranscript(turn.number, turn.transcript))
+        turn.tasks.start(self._speak(turn, playout, told=bool(turn.transcript)), "speak")
 
     def hold(self, turn: Turn) -> None:
         """Be silent until :meth:`resume`."""
         _playout(turn).hold()
-        self._context.emit(out.ReplyPaused(turn.number))
+        self._context.hooks.emit(out.ReplyPaused(turn.number))
 
     def resume(self, turn: Turn) -> None:
         """Go on from the last sample that was played."""
         _playout(turn).resume()
-        self._context.emit(out.ReplyResumed(turn.number))
+        self._context.hooks.emit(out.ReplyResumed(turn.number))
 
     def clear(self, turn: Turn) -> None:
         """The user has interrupted: nothing more of this reply is said."""
         now_s = self._context.clock.now_s()
         turn.trace.mark(Mark.BARGE_IN, now_s)
-        turn.cancel_tasks()
+        turn.stop()
         turn.reply.stop()
-        self._context.emit(out.AudioCleared(turn.number, turn.heard(now_s)))
+        self._context.hooks.emit(out.AudioCleared(turn.number, turn.heard(now_s)))
 
-    def _new_playout(self, turn: Turn) -> Playout:
-        context, trace = self._context, turn.trace
-        rate_hz = context.engines.synthesizer.sample_rate_hz
-        answered = False
-
-        def send_text(text: str) -> None:
-            nonlocal answered
-            attempt = turn.reply.attempt
-            if not answered and attempt is not None and text not in {attempt.filler, EXCUSE}:
-                answered = True
-                if (first_s := trace.marks.get(Mark.FIRST_AUDIO_SENT)) is not None:
-                    trace.mark(Mark.ANSWER_HEARD, max(context.clock.now_s(), first_s + attempt.filler_s))
-            context.emit(out.ReplyText(turn.number, text))
-
-        def send_audio(samples: Samples) -> None:
-            now_s = context.clock.now_s()
-            if Mark.FIRST_AUDIO_SENT not in trace.marks:
-                trace.mark(Mark.FIRST_AUDIO_SENT, now_s)
-                context.tasks.start_for(turn, self._effects.take_soon(turn), "effect")
-            trace.mark(Mark.LAST_AUDIO_SENT, now_s)
-            context.emit(
-                out.ReplyAudio(turn.number, samples if self._skills is None else self._skills.volume.apply(samples), rate_hz)
-            )
-
-        return Playout(Playback(rate_hz, lead_ms=context.config.budget.playback_lead_ms), context.clock, send_text, send_audio)
-
-    async def _speak(self, turn: Turn, playout: Playout) -> None:
+    async def _speak(self, turn: Turn, playout: Playout, *, told: bool) -> None:
         context = self._context
-        if turn.settled is None:
-            raise RuntimeError("a gate without a reply behind it")
-        attempt = await asyncio.shield(turn.settled)
+        attempt = await turn.answer()
         if attempt is None:
-            return  # nothing was said
+            context.hooks.nothing_said(turn.number)
+            return
+        if turn.transcript and not told:  # the gate was opened before the words were known
+            context.hooks.emit(out.FinalTranscript(turn.number, turn.transcript))
         attempt.opened(context.clock.now_s())
         await playout.run(attempt.parts)
         if attempt.failure is not None:
-            context.emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
-        if attempt.account.fallback is not None:
-            context.emit(out.Notice(*attempt.account.fallback))
-        context.happened(TurnInput.REPLY_ENDED)
+            context.hooks.emit(out.Notice(getattr(attempt.failure, "code", "internal"), str(attempt.failure)))
+        if attempt.attribution.fallback is not None:
+            context.hooks.emit(out.Notice(*attempt.attribution.fallback))
+        context.hooks.reply_ended(turn.number)
+
+
+class _Client:
+    """Hands one reply to the client, and notes in the turn's trace when its parts were sent."""
+
+    def __init__(self, context: SessionContext, turn: Turn, skills: SkillSession | None, effects: Effects) -> None:
+        self._context = context
+        self._turn = turn
+        self._skills = skills
+        self._effects = effects
+        self._answered = False
+
+    def send_text(self, text: str, *, own: bool) -> None:
+        trace, attempt = self._turn.trace, self._turn.reply.attempt
+        if own and not self._answered:
+            self._answered = True
+            if (first_s := trace.marks.get(Mark.FIRST_AUDIO_SENT)) is not None:
+                filler_s = 0.0 if attempt is None else attempt.filler_s
+                trace.mark(Mark.ANSWER_HEARD, max(self._context.clock.now_s(), first_s + filler_s))
+        self._context.hooks.emit(out.ReplyText(self._turn.number, text))
+
+    def send_audio(self, samples: Samples, rate_hz: int) -> None:
+        turn, now_s = self._turn, self._context.clock.now_s()
+        if Mark.FIRST_AUDIO_SENT not in turn.trace.marks:
+            turn.trace.mark(Mark.FIRST_AUDIO_SENT, now_s)
+            turn.tasks.start(self._effects.take_soon(turn), "effect")
+        turn.trace.mark(Mark.LAST_AUDIO_SENT, now_s)
+        audible = samples if self._skills is None else self._skills.volume.apply(samples)
+        self._context.hooks.emit(out.ReplyAudio(turn.number, audible, rate_hz))
 
 
 def _playout(turn: Turn) -> Playout:
     if turn.playout is None:
-        raise RuntimeError("nobody is speaking")
+        raise RuntimeError("no reply is being spoken")
     return turn.playout

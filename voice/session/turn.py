@@ -1,83 +1,201 @@
-"""One turn of a conversation: the user's utterance and what becomes of it."""
+"""One turn of a conversation: the user's utterance and what becomes of it.
+
+What others read are properties; what changes a turn are its methods, in the order in which they can be called:
+:meth:`Turn.paused`, :meth:`Turn.pause_begins`, :meth:`Turn.words_known`, :meth:`Turn.ended`, :meth:`Turn.commit`, and back
+again with :meth:`Turn.take_back` and :meth:`Turn.reopen`.
+"""
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any
 
 from voice.core.budget import Stage
-from voice.core.trace import TurnTrace
+from voice.core.trace import Mark, TurnTrace
 from voice.reply.attempt import Attempt
 from voice.reply.attribution import Tier
 from voice.session.endpoint_timer import EndpointTimer
 from voice.session.events import ReplyEnd
 from voice.session.playout import Playout
 from voice.session.preemptive import PreemptiveReply
+from voice.session.tasks import TurnTasks
 from voice.session.transcription import IncrementalTranscriber
 from voice.skills.session import Alert
 
+_PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.PROSODY, Mark.ASR_FINAL)
+_AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
+_REPLY_MARKS = (*_PAUSE_MARKS, Mark.END_OF_TURN, *_AUDIO_MARKS, Mark.BARGE_IN)
 
-@dataclass(slots=True)
+
 class Turn:
     """What belongs to the turn at hand; thrown away with it.
 
-    Attributes:
+    Args:
         number: from 1, within the conversation.
         start_sample: where its audio begins (pre-roll included).
         typed: the text of a typed turn; ``None`` for a spoken one.
         alert: what the assistant announces in a turn that the user did not ask for (``typed`` is then empty).
-        transcript: what the user said or typed, once it is settled.
-        speech_end_sample: where the detector heard its speech end.
-        settled: gives the attempt that answers the turn, ``None`` when nothing was said.
-        committed: whether its end is decided and the gate is open.
+
+    Attributes:
+        tasks: those that end when the user goes on, or with the turn.
     """
 
-    number: int
-    start_sample: int
-    trace: TurnTrace
-    transcriber: IncrementalTranscriber
-    reply: PreemptiveReply
-    typed: str | None = None
-    alert: Alert | None = None
-    transcript: str | None = None
-    committed: bool = False
-    speech_end_sample: int = 0
-    settled: "asyncio.Task[Attempt | None] | None" = None
-    endpoint_timer: EndpointTimer | None = None
-    playout: Playout | None = None
-    tasks: set["asyncio.Task[Any]"] = field(default_factory=set)
-    takebacks: int = 0
-    reopenings: int = 0
+    def __init__(
+        self,
+        number: int,
+        start_sample: int,
+        trace: TurnTrace,
+        transcriber: IncrementalTranscriber,
+        reply: PreemptiveReply,
+        tasks: TurnTasks,
+        *,
+        typed: str | None = None,
+        alert: Alert | None = None,
+    ) -> None:
+        self.number = number
+        self.start_sample = start_sample
+        self.trace = trace
+        self.transcriber = transcriber
+        self.reply = reply
+        self.tasks = tasks
+        self.typed = typed
+        self.alert = alert
+        self._transcript: str | None = None
+        self._over = self._committed = False
+        self._speech_end_sample = 0
+        self._answer: asyncio.Task[Attempt | None] | Attempt | None = None
+        self._endpoint_timer: EndpointTimer | None = None
+        self._playout: Playout | None = None
+        self._takebacks = 0
+        self._reopenings = 0
+        self._reopened_at_s: float | None = None
 
-    def cancel_tasks(self) -> None:
-        """Stop everything that is under way for this turn."""
-        for task in self.tasks:
-            task.cancel()
-        self.tasks.clear()
-        if self.endpoint_timer is not None:
-            self.endpoint_timer.cancel()
-            self.endpoint_timer = None
+    # --- what is known -------------------------------------------------------------------------------------------------------
+
+    @property
+    def transcript(self) -> str | None:
+        """What the user said or typed, once that is known; empty when there were no words."""
+        return self._transcript
+
+    @property
+    def said(self) -> str:
+        """The same as far as it is known."""
+        return self._transcript or self.typed or ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the user has finished, as far as the evidence goes."""
+        return self._over
+
+    @property
+    def committed(self) -> bool:
+        """Whether the gate is open."""
+        return self._committed
+
+    @property
+    def speech_end_sample(self) -> int:
+        """Where the detector heard the speech end."""
+        return self._speech_end_sample
+
+    @property
+    def endpoint_timer(self) -> EndpointTimer | None:
+        """Of the pause at hand."""
+        return self._endpoint_timer
+
+    @property
+    def playout(self) -> Playout | None:
+        """Of the reply, once the gate is open."""
+        return self._playout
+
+    @property
+    def reopened_at_s(self) -> float | None:
+        """When it was last reopened."""
+        return self._reopened_at_s
 
     @property
     def tier(self) -> Tier:
         """Who answers it: the cloud if any of the answer is the cloud's."""
         attempt = self.reply.attempt
-        return "edge" if attempt is None else attempt.account.tier
-
-    @property
-    def said(self) -> str:
-        """What the user said or typed, as far as it is known."""
-        return self.transcript or self.typed or ""
+        return "edge" if attempt is None else attempt.attribution.tier
 
     def heard(self, now_s: float) -> str:
         """The part of the reply that the user has heard."""
-        return "" if self.playout is None else self.playout.playback.heard(now_s)
+        return "" if self._playout is None else self._playout.playback.heard(now_s)
 
     def answer_heard(self, now_s: float) -> str:
-        """The same without a filler: that is no part of the answer, and a model that reads it would learn to say it."""
-        attempt, heard = self.reply.attempt, self.heard(now_s)
-        if attempt is None or not attempt.filler:
-            return heard
-        return " ".join(heard.split(" ")[len(attempt.filler.split()) :])
+        """The same without fillers and excuses: a model that reads them in the history would learn to say them."""
+        return "" if self._playout is None else self._playout.playback.heard(now_s, own=True)
+
+    async def answer(self) -> Attempt | None:
+        """The attempt that answers it, as soon as there is one; ``None`` when nothing was said. Cancel-safe."""
+        if isinstance(self._answer, asyncio.Task):
+            return await asyncio.shield(self._answer)
+        return self._answer
+
+    # --- what happens --------------------------------------------------------------------------------------------------------
+
+    def paused(self, speech_end_sample: int, at_s: float) -> None:
+        """The user's last voiced sample was at ``at_s``; the detector heard the speech end at a sample."""
+        self._speech_end_sample = speech_end_sample
+        self.trace.mark(Mark.SPEECH_END, at_s)
+
+    def pause_begins(self, timer: EndpointTimer) -> None:
+        """Its end is being looked for."""
+        self._endpoint_timer = timer
+
+    def words_known(self, text: str) -> None:
+        """This is what was said."""
+        self._transcript = text
+
+    def answered_by(self, answer: "asyncio.Task[Attempt | None] | Attempt") -> None:
+        """Who answers it, or who will say so."""
+        self._answer = answer
+
+    def ended(self) -> None:
+        """The user has finished, as far as the evidence goes: what was said may leave, where it may at all."""
+        self._over = True
+        if self._transcript:
+            self.reply.allow_leaving()
+
+    def commit(self, playout: Playout, now_s: float) -> None:
+        """The gate opens."""
+        self.ended()
+        self._committed, self._playout = True, playout
+        self.trace.mark(Mark.END_OF_TURN, now_s)
+        if (timer := self._endpoint_timer) is not None:
+            self.trace.details["end_probability"] = round(timer.probability(now_s), 3)
+            self.trace.details["melody"] = timer.evidence.prosody
+            timer.cancel()
+
+    def take_back(self) -> None:
+        """The user goes on: what was concluded from the pause is forgotten."""
+        self.stop()
+        self._takebacks += 1
+        self._transcript, self._over = None, False
+        self.trace.forget(*_REPLY_MARKS)
+        self.transcriber.went_on()
+        if self._committed:
+            self.reply.take_back()
+        else:
+            self.reply.hold_back()
+
+    def reopen(self, now_s: float) -> None:
+        """Its reply has begun to be heard and is silenced: the user goes on."""
+        self._committed, self._playout = False, None
+        self._reopenings += 1
+        self._reopened_at_s = now_s
+        self.trace.forget(*_REPLY_MARKS)
+
+    def stop(self) -> None:
+        """End what is under way for the pause or the reply."""
+        self.tasks.cancel()
+        if self._endpoint_timer is not None:
+            self._endpoint_timer.cancel()
+            self._endpoint_timer = None
+
+    def close(self) -> None:
+        """End everything that is under way."""
+        self.stop()
+        self.transcriber.cancel()
+        self.reply.stop()
 
     def record(self, reason: ReplyEnd, heard: str) -> dict[str, Any]:
         """The turn's line of the log."""
@@ -86,7 +204,7 @@ class Turn:
             self.trace.marks.update(attempt.marks)
             self.trace.took_ms.update(attempt.took_ms)
             self.trace.details.update(attempt.details)
-            self.trace.details.update(attempt.account.record())
+            self.trace.details.update(attempt.attribution.record())
         if self.transcriber.took_ms is not None:
             self.trace.took_ms[Stage.ASR] = self.transcriber.took_ms
         return self.trace.record(
@@ -96,8 +214,8 @@ class Turn:
             user_text=self.said,
             reply_text=attempt.reply if attempt is not None else "",
             heard_text=heard,
-            takebacks=self.takebacks,
-            reopenings=self.reopenings,
+            takebacks=self._takebacks,
+            reopenings=self._reopenings,
             reply_tokens=attempt.tokens if attempt is not None else 0,
             wasted_tokens=self.reply.wasted_tokens,
             error=None if attempt is None or attempt.failure is None else str(attempt.failure),

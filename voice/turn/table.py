@@ -1,7 +1,8 @@
 """Whose turn is it? A literal transition table.
 
-The diagram in ``docs/architecture.md`` is generated from :data:`TABLE` (:func:`mermaid`). An input that a state has no row for
-is not an error: it means nothing there (a late answer about an interruption that is already over, say).
+The diagram in ``docs/development/architecture.md`` is generated from :data:`TABLE` (:func:`mermaid`). The table is strict: an
+input without a row is either listed in :data:`IGNORED`, with the reason why it means nothing there, or it is a fault of the
+program (:class:`IllegalInput`; after h11's ``_state.py``).
 
 *Preemptive* means: prepared before the end of the turn is known, behind a closed gate.
 """
@@ -102,9 +103,38 @@ TABLE: MappingProxyType[tuple[TurnState, TurnInput], Step] = MappingProxyType(
 )
 
 
+IGNORED: MappingProxyType[tuple[TurnState, TurnInput], str] = MappingProxyType(
+    {
+        (_S.LISTENING, _I.SPEECH_STARTED): "the turn was opened by the sound that the detector now calls speech",
+        (_S.LISTENING, _I.SPEECH_RESUMED): "the silence was too short to be a pause",
+        (_S.PAUSED, _I.SPEECH_STARTED): "the detector had closed the utterance; it resumes in the next window",
+        (_S.IDLE, _I.SPEECH_RESUMED): "a sound without words was forgotten, and goes on",
+        (_S.REPLYING, _I.SPEECH_STARTED): "what sounds over a reply is judged window by window",
+        (_S.REPLYING, _I.SPEECH_RESUMED): "likewise",
+        (_S.HELD, _I.SPEECH_STARTED): "likewise",
+        (_S.HELD, _I.SPEECH_RESUMED): "likewise",
+        (_S.REPLYING, _I.INTERRUPTION_DISMISSED): "the reply had gone on under the sound before it was judged",
+    }
+)
+"""What may happen and means nothing, and why."""
+
+
+class IllegalInput(RuntimeError):
+    """Something happened that cannot happen in this state."""
+
+
 def step(state: TurnState, happened: TurnInput) -> Step:
-    """The row for ``happened`` in ``state``; without a row the state stays and nothing is done."""
-    return TABLE.get((state, happened), Step(state))
+    """The row for ``happened`` in ``state``; where it is :data:`IGNORED` the state stays and nothing is done.
+
+    Raises:
+        IllegalInput: it has no row and is not listed.
+    """
+    row = TABLE.get((state, happened))
+    if row is not None:
+        return row
+    if (state, happened) in IGNORED:
+        return Step(state)
+    raise IllegalInput(f"{happened} cannot happen while {state}")
 
 
 def mermaid() -> str:
