@@ -88,6 +88,20 @@ def test_where_the_level_has_just_risen_the_detector_first_says_what_it_is() -> 
     assert heard == {"turn_over": pytest.approx(LEAST_MS + LAST_LOOK_MS), "end_of_turn": pytest.approx(LEAST_MS + LAST_LOOK_MS)}
 
 
+def test_what_becomes_known_after_the_pause_is_over_tells_nothing() -> None:
+    async def scenario() -> list[str]:
+        hooks = NotedHooks()
+        timer = EndpointTimer(1, asyncio.get_running_loop().time(), TurnConfig(), Level(), hooks)
+        timer.learn_words(SURE)
+        timer.close()
+        timer.reply_ready()
+        timer.learn_prosody(0.9)
+        await asyncio.sleep(10)
+        return hooks.names()
+
+    assert run_virtual(scenario()) == []
+
+
 @pytest.mark.parametrize("words_ms", range(int(MOST_MS - 20), int(MOST_MS + LAST_LOOK_MS), 10))
 def test_no_words_in_the_last_look_are_still_no_words(words_ms: int) -> None:
     heard = told(Transcript(""), words_ms=words_ms, loud_ms=(MOST_MS - 30, MOST_MS + 200))

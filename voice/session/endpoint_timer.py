@@ -52,7 +52,7 @@ class EndpointTimer:
         self._level = level
         self._hooks = hooks
         self._late_ms = late_ms
-        self._ready = self._over = self._doubted = False
+        self._ready = self._over = self._doubted = self._closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._set_timers()
 
@@ -96,16 +96,20 @@ class EndpointTimer:
         """The probability, now, that the user has finished."""
         return probability(self._evidence, (now_s - self.since_s) * 1000)
 
-    def cancel(self) -> None:
-        """The pause is over: nothing is told any more. May be called again."""
+    def close(self) -> None:
+        """The pause is over: nothing is told any more, whatever still becomes known. May be called again."""
+        self._closed = True
+        self._cancel()
+
+    def _cancel(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     def _set_timers(self) -> None:
-        if self._doubted:
+        if self._doubted or self._closed:
             return
-        self.cancel()
+        self._cancel()
         config, known = self._config, self._evidence.transcript
         if known == "":
             self._at(min(NOTHING_SAID_MS, config.max_silence_ms), "end", self._end)

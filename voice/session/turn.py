@@ -163,7 +163,7 @@ class Turn:
         if (timer := self._endpoint_timer) is not None:
             self.trace.details["end_probability"] = round(timer.probability(now_s), 3)
             self.trace.details["melody"] = timer.evidence.prosody
-            timer.cancel()
+            timer.close()
 
     def take_back(self) -> None:
         """The user goes on: what was concluded from the pause is forgotten."""
@@ -188,7 +188,7 @@ class Turn:
         """End what is under way for the pause or the reply."""
         self.tasks.cancel()
         if self._endpoint_timer is not None:
-            self._endpoint_timer.cancel()
+            self._endpoint_timer.close()
             self._endpoint_timer = None
 
     def close(self) -> None:
