@@ -314,13 +314,14 @@ class Answer:
             yield clause
 
     async def _next(self, request: CloudRequest) -> Token | None:
-        """The cloud's next token, if it comes while the edge could still step in."""
+        """The cloud's next token, if it comes while the edge could still step in, and within reason where it could not."""
+        began_s = self._stages.clock.now_s()
         while True:
             needs_ms = reserve_ms(self._stages.forecasts, rereads=self._rereads)
             latest_s = wait_until_s(self._sink.covered_until_s() if self._begun else None, needs_ms)
             now_s = self._stages.clock.now_s()
             wait_s = POLL_S if latest_s is None else min(POLL_S, latest_s - now_s)
-            if wait_s <= 0 and not request.tokens.depth:
+            if (wait_s <= 0 or now_s - began_s >= STAGE_WITHIN_S) and not request.tokens.depth:
                 raise _TakeOver(CloudError("the cloud would have come too late", code="cloud_late"))
             try:
                 async with asyncio.timeout(max(wait_s, 0.001)):

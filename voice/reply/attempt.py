@@ -106,6 +106,7 @@ class Attempt:
         self._clauses: Channel[_Clause] = Channel(4, WhenFull.BLOCK, name="clauses")
         self._speakable = Speakable()
         self._speaking = asyncio.Event()
+        self._answered = False
         self._opened = False
         self._heard_from_s: float | None = None
         self._made_s = 0.0
@@ -216,14 +217,14 @@ class Attempt:
         try:
             if self._failure is None:
                 await (self._make() if self._request.alert is None else self._ring(self._request.alert))
-            if self._failure is None and not self._speaking.is_set():
+            if self._failure is None and not self._answered:
                 self._failure = ChatError("the language model gave nothing that can be spoken")
         except* Exception as group:  # a bug in one stage must not end the conversation
             self._failure = _first(group)
             if not isinstance(self._failure, VoiceError):
                 _log.error("a reply failed", exc_info=self._failure)
         finally:
-            if self._failure is not None and not self._speaking.is_set():
+            if self._failure is not None and not self._answered:
                 await self._apologise()
             self.parts.close()
             self._is_ready()
@@ -255,6 +256,7 @@ class Attempt:
             await self.parts.put(ClauseBegun(alert.text))
             await self.parts.put(SpeechChunk(tone, tone.size))
             self._speaking.set()
+            self._answered = True
             self._is_ready()
             async with aclosing(self._stages.synthesizer.stream(alert.text)) as chunks:
                 async for chunk in chunks:
@@ -351,6 +353,7 @@ class Attempt:
                     self._words_to_make -= len(clause.spoken.split())
                     self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
                     if clause.own:
+                        self._answered = True
                         self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)
                     self._speaking.set()
                     await self.parts.put(ClauseBegun(clause.text, clause.own))

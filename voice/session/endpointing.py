@@ -29,6 +29,7 @@ class Endpointing:
     def begin(self, turn: Turn) -> None:
         """The user has paused, or typed, or an alert is due: prepare the reply."""
         context, trace = self._context, turn.trace
+        turn.tasks.cancel()  # nothing more is to be followed
         trace.mark(Mark.VAD_SILENCE, context.clock.now_s())
         trace.deadline = Deadline.after(trace.marks[Mark.SPEECH_END], context.config.budget.first_audio_ms)
         trace.forecast_ms = context.engines.forecasts.snapshot()
