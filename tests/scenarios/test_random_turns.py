@@ -92,7 +92,7 @@ def history(seed: int) -> None:
 
 
 def _check(user: Talk, seed: int) -> None:
-    opened = {event.turn for event in (*user.all(out.SpeechStarted), *user.all(out.TurnTraced))}
+    opened = {event.turn for event in user.all(out.SpeechStarted)} | {event.turn for event in user.all(out.TurnTraced)}
     ended = [event.turn for event in user.all(out.ReplyEnded)]
     assert sorted(ended) == sorted(opened), f"seed {seed}: {opened ^ set(ended)} did not end, or more than once"
     reopened: dict[int, list[float]] = defaultdict(list)
@@ -108,7 +108,7 @@ def _check(user: Talk, seed: int) -> None:
         if isinstance(event, out.TurnReopened):
             said[event.turn].clear()
     for event in user.all(out.TurnTraced):
-        heard = event.record["heard_text"]
+        heard = str(event.record["heard_text"])
         clauses = " ".join(said[event.turn])
         assert clauses.startswith(heard), f"seed {seed}: {heard!r} is not the beginning of {clauses!r}"
         if event.record["end_reason"] == "completed":

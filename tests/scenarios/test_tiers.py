@@ -451,3 +451,52 @@ def test_a_network_that_the_settings_refuse_is_named() -> None:
     user = talk(ask, fakes=fakes(cloud))
     assert not cloud.requests
     assert "the network is metered" in user.record["route"]["reasons"]
+
+
+@pytest.mark.parametrize("fails_after", [0, 1, 2])
+def test_a_near_cloud_that_dies_while_the_edge_s_clause_is_held_leaves_the_answer_to_the_edge(fails_after: int) -> None:
+    cloud = FakeCloud(first_token_s=0.12, token_s=0.03, fails_after=fails_after, forecast_ms=30)
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text(QUESTION)
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert user.record["end_reason"] == "completed"
+    assert user.record["heard_text"] == FakeChatModel().answer([Message("user", QUESTION)])
+
+
+def test_an_excuse_is_said_once_and_remembered_by_nobody() -> None:
+    chat_model = FakeChatModel(first_token_s=4)
+    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(7)}
+    for chat in crowd.values():
+        chat.close()
+
+    async def script(user: Talk) -> None:
+        for text in (PRIVATE, QUESTION, QUESTION):
+            user.conversation.push_text(text)
+            await user.hush_until(out.ReplyEnded)
+
+    cloud = FakeCloud(fails_after=3)
+    user = talk(script, fakes=Fakes(router=router(), cloud=cloud, chat_model=chat_model, waiting=crowd))
+    for event in user.all(out.TurnTraced):
+        assert str(event.record["heard_text"]).count(EXCUSE) <= 1
+    assert any(EXCUSE in str(event.record["heard_text"]) for event in user.all(out.TurnTraced))
+    assert EXCUSE not in " ".join(message.text for request in chat_model.requests for message in request)
+    assert EXCUSE not in " ".join(prefix for _, prefix in cloud.requests)
+
+
+def test_nothing_leaves_at_a_pause() -> None:
+    """What is said up to a breath may be the half of something; the turn has not ended there."""
+    cloud = FakeCloud()
+
+    async def script(user: Talk) -> None:
+        await user.say("tell me more about spain and about")
+        await user.hush(0.2)
+        assert not cloud.requests
+        await user.say("france")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(cloud))
+    assert [messages[-1].text for messages, _ in cloud.requests] == [user.record["user_text"]]
+    assert cloud.asked_at_s[0] >= user.spoken_until_s + 0.15  # the least silence, from the last voiced sample

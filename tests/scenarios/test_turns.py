@@ -13,11 +13,12 @@ from tests.fakes.talk import Talk, talk
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.core.config import Config, LlmConfig, TraceConfig, TurnConfig
 from voice.core.errors import Overloaded, SynthesisError
-from voice.core.interfaces import Message, Samples, SpeechChunk
+from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Samples, SpeechChunk
 from voice.core.trace import TraceLog
 from voice.reply.attempt import APOLOGY
 from voice.session import events as out
 from voice.session.conversation import Conversation
+from voice.turn.table import TurnState
 
 
 def test_a_question_is_answered_within_the_budget() -> None:
@@ -278,13 +279,27 @@ def test_a_flood_of_audio_is_bounded_and_said() -> None:
     assert user.all(out.FinalTranscript)[0].text == "Yes."
 
 
-def test_an_endless_talker_gets_an_answer() -> None:
+@pytest.mark.parametrize("delay_ms", range(1860, 2100, 20))
+def test_noise_whose_emptiness_is_known_at_the_last_moment_ends_the_turn(delay_ms: int) -> None:
     async def script(user: Talk) -> None:
-        await user.say(" ".join(["what", "is"] * 50))
-        await user.hush_until(out.ReplyEnded)
+        await user.make(np.full(SAMPLE_RATE_HZ, 0.08, dtype=np.float32))
+        await user.make(np.full(SAMPLE_RATE_HZ // 2, 0.19, dtype=np.float32))  # speech, and no word of the vocabulary
+        await user.make(np.full(12 * SAMPLE_RATE_HZ, 0.08, dtype=np.float32))
 
-    user = talk(script)
-    assert user.all(out.FinalTranscript)
+    user = talk(script, fakes=Fakes(recognizer=FakeRecognizer(delay_s=delay_ms / 1000)))
+    assert [event.reason for event in user.all(out.ReplyEnded)] == ["nothing_said"] * len(user.all(out.SpeechStarted))
+    assert user.all(out.SpeechStarted)
+    assert user.conversation.state is TurnState.IDLE
+
+
+def test_a_model_that_hangs_is_apologised_for() -> None:
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("hello there")
+        await user.hush_until(out.ReplyEnded, seconds=60)
+
+    user = talk(script, fakes=Fakes(chat_model=FakeChatModel(first_token_s=1000)))
+    assert user.record["heard_text"].endswith(APOLOGY)
+    assert user.record["end_reason"] == "failed"
 
 
 def test_typed_turns_are_answered_and_interrupt_each_other() -> None:

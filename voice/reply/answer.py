@@ -29,6 +29,8 @@ from voice.tts.clauses import ClauseSplitter
 Source = Literal["edge", "cloud", "excuse"]
 POLL_S = 0.05
 """How often to look whether the audio has begun to run out."""
+LEAST_WAIT_S = 0.001
+"""A shorter wait could be rounded to none, again and again."""
 REQUESTS = 2
 """So often is one turn's answer asked of the cloud."""
 
@@ -219,11 +221,11 @@ class Answer:
         """How long to wait until there is something to decide again; ``None``: until something happens."""
         now_s = self._stages.clock.now_s()
         if race.edge_is_there and race.cloud_runs:
-            return max(0.0, self._spare_ms(now_s) / 1000)
+            return max(LEAST_WAIT_S, self._spare_ms(now_s) / 1000)
         if self._may_open(race, now_s):
             return 0.0
         due_s = self._excuse_at_s(now_s) if excusable else None
-        return None if due_s is None else max(0.0, due_s - now_s)
+        return None if due_s is None else max(LEAST_WAIT_S, due_s - now_s)
 
     async def _leave_cloud(self, race: Race) -> None:
         """It is not to open any more."""
@@ -324,7 +326,7 @@ class Answer:
             if (wait_s <= 0 or now_s - began_s >= STAGE_WITHIN_S) and not request.tokens.depth:
                 raise _TakeOver(CloudError("the cloud would have come too late", code="cloud_late"))
             try:
-                async with asyncio.timeout(max(wait_s, 0.001)):
+                async with asyncio.timeout(max(wait_s, LEAST_WAIT_S)):
                     token = await anext(request.tokens)
             except TimeoutError:
                 continue

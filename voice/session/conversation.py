@@ -334,6 +334,7 @@ class Conversation:
         )
         if turn.typed is not None:
             self._listener.tracker.close()
+            self._barge_in.forget()  # what sounded over the reply before says nothing of this one
             turn.paused(self._listener.ring.end, self._clock.now_s())
             return
         started_s = self._listener.samples.time_of(turn.start_sample)
