@@ -12,6 +12,8 @@ from functools import cache
 from voice.bench.router.private import by_hand, fresh
 from voice.core.interfaces import Message
 from voice.privacy import spoken_form
+from voice.privacy.findings import Kind
+from voice.privacy.people import common_words, given_names
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
 from voice.route.router import Router
@@ -71,8 +73,13 @@ def stands(value: str, left: str) -> str | None:
 
 
 def values_of(router: Router, text: str) -> tuple[str, ...]:
-    """What the gate finds in the whole utterance."""
-    return tuple(text[found.start : found.end] for found in router.decide(text).verdict.findings)
+    """What the gate finds in the whole utterance, without what it takes for a name and is an everyday word."""
+    found = router.decide(text).verdict.findings
+    return tuple(text[one.start : one.end] for one in found if one.kind is not Kind.NAME or _is_name(text[one.start : one.end]))
+
+
+def _is_name(value: str) -> bool:
+    return any(word in given_names() or word not in common_words() for word in value.lower().split())
 
 
 def private_texts() -> list[str]:

@@ -6,13 +6,17 @@ or a name that may go on), when its beginning lacks what announced it (a number 
 nothing and may be a piece of a statement about somebody. What is a whole request, in words of every day, is not.
 """
 
+import re
+
 from voice.privacy import numbers, requests
 from voice.privacy.findings import Finding, Kind
 from voice.privacy.lexicon import (
     BIRTH,
     CONDITIONS,
     CUES,
+    CURRENCY,
     EMAIL_CUES,
+    JOINTS,
     MONEY_NOUNS,
     MONTHS,
     NOT_A_NAME,
@@ -25,10 +29,10 @@ from voice.privacy.lexicon import (
     TITLES,
 )
 from voice.privacy.people import common_words, given_names, uncommon
-from voice.privacy.spoken_form import Speech
+from voice.privacy.spoken_form import UNITS, Speech
 
 OWNERS = frozenset("my his her our their".split())
-ME = frozenset({"me", "we", "us", "i", "i'd", "let's"})
+ME = frozenset({"me", "us"})
 NUMBERS = frozenset({"digits", "code"})
 SHORT = 3
 """So few words that ask for nothing are a piece of something."""
@@ -40,6 +44,18 @@ SMALL_TALK = frozenset(
 )
 """Whole turns of few words are made of these."""
 TIMED = frozenset("set wake alarm timer remind schedule meeting appointment volume thermostat temperature turn play channel".split())
+TOPICS = frozenset(
+    "born birth birthday birthdate dob diagnosed prescribed tested suffering suffer chest blood pain pains live lives "
+    "living moved weigh weighs pressure pills pill medication prescription symptoms operation recovering hip heart lung kidney "
+    "earn earns earned owe owes salary income wage wages paycheck mortgage debt debts pension inherited savings worth "
+    "named called address email mail password passphrase passcode code username combination licence license passport plate "
+    "insurance iban sort routing ssn social nurse hospital clinic treatment therapy old aged turned weeks positive "
+    "negative name surname evicted".split()
+)
+"""Words of statements that are private once they are whole."""
+SERVICES = frozenset("card cards account bank credit debit visa mastercard pin call phone mobile text reach policy customer "
+    "identity tax access security ring cell code verification".split())
+"""Cues that stand in requests to a service as often as before a value."""
 LINKS = frozenset(
     "is are was were at to on in from for with of and or but the it's that's its number no then dot a plus by near off "
     "called named as about because".split()
@@ -56,25 +72,28 @@ def reason(speech: Speech, findings: tuple[Finding, ...]) -> str | None:
     if last < 0:
         return None
     asks = requests.kind_of(speech)
-    closed = bool(findings) and findings[-1].end >= speech.atoms[last].end
-    if not closed and (found := _open_at_end(speech, last, asks)) is not None:
+    latest = requests.kind_of(speech, requests.last_sentence(speech)) or asks
+    if not _found_at(speech, findings, last) and (found := _open_at_end(speech, last, latest, findings)) is not None:
         return found
-    if not _found_at_start(speech, findings) and (found := _open_at_start(speech, last, asks)) is not None:
+    first = next(i for i, atom in enumerate(speech.atoms) if atom.kind != "mark")
+    if not _found_at(speech, findings, first) and (found := _open_at_start(speech, last, asks)) is not None:
         return found
-    if not findings and asks in {None, "wish"} and (found := _statement(speech, last)) is not None:
-        return found
-    return None
+    if latest not in {None, "wish"}:
+        return "more that may be private" if findings and _more(speech, findings) else None
+    return _statement(speech, last, latest, findings)
 
 
 def harmless(speech: Speech) -> bool:
     """Whether no word of the text can be part of anything private: a request in everyday words about nobody."""
     return requests.kind_of(speech) in {"question", "order"} and not any(
         atom.kind in {"digits", "letter", "code", "quantity"}
-        and atom.value not in {"a", "i"}
+        and atom.value != "a"
         or atom.kind == "word"
         and (
             (atom.value in PERSON and atom.value not in ME)
             or atom.value in RELATIVES
+            or atom.value in CONDITIONS
+            or atom.value in TOPICS
             or atom.value in CUES
             or atom.value in EMAIL_CUES
             or atom.value in {"name", "names", "dot", "underscore"}
@@ -88,62 +107,110 @@ def _last_word(speech: Speech) -> int:
     return next((i for i in range(len(speech.atoms) - 1, -1, -1) if speech.atoms[i].kind != "mark"), -1)
 
 
-def _found_at_start(speech: Speech, findings: tuple[Finding, ...]) -> bool:
-    first = next((atom for atom in speech.atoms if atom.kind != "mark"), None)
-    return bool(findings) and first is not None and findings[0].start <= first.start
+def _found_at(speech: Speech, findings: tuple[Finding, ...], at: int) -> bool:
+    return any(found.start <= speech.atoms[at].start < found.end for found in findings)
 
 
 # --- the end -----------------------------------------------------------------------------------------------------------------
 
 
-def _open_at_end(speech: Speech, last: int, asks: str | None) -> str | None:
+def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Finding, ...]) -> str | None:
     values, atoms = speech.values, speech.atoms
     value, kind = values[last], atoms[last].kind
-    if value in requests.DANGLING and not (asks == "question" and value in requests.STRANDED and last > 2):
+    if _dangles(values, last, asks):
         return "a word that something follows"
-    if kind in NUMBERS and not _explained(speech, last, asks):
+    number = last
+    while number and (atoms[number].kind == "mark" or (atoms[number].kind == "word" and values[number] in JOINTS)):
+        number -= 1
+    if atoms[number].kind in NUMBERS and not _explained(speech, number, asks):
         return "a number that may go on"
     if kind == "letter" and (last == 0 or atoms[last - 1].kind in {"letter", *NUMBERS} or asks != "question"):
         return "letters that may go on"
-    if {"underscore", "dot", "at"} & set(values[max(0, last - 4) : last + 1]) and _addresses(speech, last):
+    if values[max(0, last - 2) : last] == ["as", "in"]:
+        return "letters that may go on"
+    near = set(values[max(0, last - 4) : last + 1])
+    if "underscore" in near or ({"dot", "at"} & near and _MAIL & set(values)) or _half_address(values, near, asks):
         return "an address that may go on"
-    if value in RELATIVES | TITLES and last and (values[last - 1] in OWNERS | {"the"} or value in TITLES) and asks != "question":
+    if value in TITLES or (value in RELATIVES and values[last - 1] in OWNERS | {"the"} and asks != "question"):
         return "somebody who may be named"
-    if asks in {"contact", "order"} and (found := _unnamed(speech, last, asks)) is not None:
-        return found
+    if value in {"minus", "negative"} and asks is None:
+        return "a number that is to come"
+    if asks in {"contact", "order"} and _names(speech, last, asks):
+        return "a name that may go on"
+    if findings and sum(atom.start >= findings[-1].end and atom.kind != "mark" for atom in atoms) <= BEHIND:
+        return "words right behind something private"
+    counted = last - 1 if value in CURRENCY | UNITS and last else last
+    if atoms[counted].kind == "quantity" and any(v in PERSON for v in values) and {"have", "has", "got", "had", "make", "earn", "owe"} & set(values):
+        return "an amount that somebody has"
     return None
+
+
+def _half_address(values: list[str], near: set[str], asks: str | None) -> bool:
+    """Like "sophie at bluewater hyphen …", "contact is smith at company …"."""
+    if "at" not in near:
+        return False
+    return bool({"hyphen", "dash", "dot"} & set(values)) or (asks is None and bool((EMAIL_CUES | {"contact"}) & set(values)))
+
+
+def _dangles(values: list[str], last: int, asks: str | None) -> bool:
+    """Whether the text ends with a word that something follows, as far as what it asks does not explain that."""
+    value = values[last]
+    if value in requests.CONTACTS and (last == 0 or values[last - 1] in _BEFORE_A_VERB):
+        return True
+    if value not in requests.DANGLING:
+        return False
+    if value == "am" and last and (values[last - 1].isdigit() or values[last - 1] == "at"):
+        return False
+    if asks in {"question", "order", "wish"} and value in requests.PARTICLES and last > 1:
+        return bool(TOPICS & set(values))
+    if value in requests.STRANDED and last > 2 and (asks == "question" or any(v in requests.WH for v in values[:last])):
+        return asks is None and bool((TOPICS | RELATIVES) & set(values))
+    if value in requests.LATE and last >= LONG:
+        return bool((TOPICS | RELATIVES | CONDITIONS) & set(values))
+    return value not in {"through", "over"}
+
+
+_BEFORE_A_VERB = requests.POLITE | {"to", "you", "they", "we", "i", "i'll", "let's", "must", "should", "can", "could"}
+LONG = 6
+"""A statement of more words that speaks of nobody's matters is over, however it ends."""
 
 
 def _explained(speech: Speech, last: int, asks: str | None) -> bool:
     """Whether the words before a number at the end say that it counts something that is nobody's."""
     values = speech.values
     run = next((run for run in numbers.runs(speech) if run.first <= last <= run.last), None)
-    if run is None:
+    if run is None or re.fullmatch(r"\d+(?:st|nd|rd|th|am|pm|k|s)", run.value):
         return True
     before = values[max(0, run.first - 4) : run.first]
-    if any(value in OWNERS or value in {"i", "i'm"} or CUES.get(value) not in {None} for value in values[: run.first] if value not in PUBLIC_CUES):
-        return False
-    if any(value in PUBLIC_CUES for value in before):
-        return True
     digits = "".join(filter(str.isdigit, run.value))
-    if before and before[-1] in {"in", "since", "of", "by", "until", "from", "year", "and"} and len(digits) == 4:
-        return asks is not None
-    return asks == "question" or (asks == "order" and len(digits) <= 4)
+    if run.first == run.last and digits == "1" and before and (before[-1] in _WHICH_ONE or asks is not None):
+        return before[-1] not in {"is", "number", "at"}
+    if TOPICS & set(values) or any(v in CUES and v not in PUBLIC_CUES and v not in SERVICES for v in values[: run.first]):
+        return False
+    if any(value in PUBLIC_CUES or value in MONTHS for value in before):
+        return True
+    if numbers.is_fraction(speech, run) and (asks is not None or "point" in before):
+        return True
+    if any(value in CUES or value in OWNERS for value in values[: run.first]):
+        return False
+    if before and before[-1] in {"in", "since", "of", "by", "until", "from", "year", "and", "late", "early"} and len(digits) == 4:
+        return True
+    return asks == "question" or (asks in {"order", "wish"} and len(digits) <= 4)
 
 
-def _addresses(speech: Speech, last: int) -> bool:
+_WHICH_ONE = frozenset("another this that which the to a new every no each only good best better right last any other".split())
+_MAIL = PROVIDERS - {"me", "web", "live"} | {"email", "e-mail", "emails", "mail", "inbox", "login", "username", "underscore"}
+BEHIND = 3
+"""So many words right behind a finding may belong to it."""
+
+
+def _names(speech: Speech, last: int, asks: str) -> bool:
+    """Whether a request ends with a name that nothing says is known to the world."""
     values = speech.values
-    return "underscore" in values or any(value in EMAIL_CUES or value in PROVIDERS for value in values)
-
-
-def _unnamed(speech: Speech, last: int, asks: str) -> str | None:
-    """A request that names somebody, or a place, and may not have done so yet, or not to the end."""
-    values = speech.values
-    if values[last] in given_names() or uncommon(speech, last):
-        before = values[max(0, last - 3) : last]
-        if asks == "contact" or any(value in RELATIVES or value in {"for", "with", "from", "named", "called"} for value in before):
-            return "a name that may go on"
-    return None
+    before = values[max(0, last - 3) : last]
+    if asks == "contact":
+        return values[last] in given_names() or uncommon(speech, last)
+    return values[last] in given_names() and any(v in RELATIVES or v in {"for", "with", "named", "called"} for v in before)
 
 
 # --- the beginning -----------------------------------------------------------------------------------------------------------
@@ -161,9 +228,9 @@ def _open_at_start(speech: Speech, last: int, asks: str | None) -> str | None:
         return "a number out of nowhere"
     if kind == "letter" and at < last and atoms[at + 1].kind in {"letter", *NUMBERS}:
         return "letters out of nowhere"
-    if value in MONTHS - {"may", "march"} or value in ORDINALS - {"first", "second"}:
+    if value in MONTHS - {"may", "march"}:
         return "a date out of nowhere"
-    if asks != "question" and (value in given_names() or uncommon(speech, at)) and value not in requests.ORDERS | requests.CONTACTS:
+    if asks != "question" and value in given_names() and value not in requests.ORDERS | requests.CONTACTS:
         return "a name out of nowhere"
     return None
 
@@ -171,20 +238,78 @@ def _open_at_start(speech: Speech, last: int, asks: str | None) -> str | None:
 # --- statements --------------------------------------------------------------------------------------------------------------
 
 
-def _statement(speech: Speech, last: int) -> str | None:
+def _statement(speech: Speech, last: int, asks: str | None, findings: tuple[Finding, ...]) -> str | None:
     """A text that asks for nothing: a fragment, or words about somebody."""
     words = [i for i in range(last + 1) if speech.atoms[i].kind != "mark"]
     values = [speech.values[i] for i in words]
     if set(values) <= SMALL_TALK:
         return None
-    if len(words) <= SHORT:
-        return "a fragment"
-    if any(value in PERSON and value not in {"us"} for value in values):
-        return "words about somebody"
-    if any(value in CUES or value in EMAIL_CUES or value in {"name", "code", "number"} for value in values):
-        return "a cue without a value"
-    if values[0] in LINKS - {"the", "it's", "that's", "a"}:
+    half = asks is None and values[0] in LINKS - {"the", "it's", "that's", "a", "its"}
+    if half and (findings or len(words) < LONG):
         return "half a sentence"
-    if any(uncommon(speech, i) or speech.atoms[i].kind in {"letter", *NUMBERS} for i in words if speech.values[i] not in {"a", "i"}):
+    if findings:
+        return "more that may be private" if _more(speech, findings) else None
+    if asks is None and (found := _about_somebody(values)) is not None:
+        return found
+    if any(_bare_number(speech, i) for i in words) and not any(value in PUBLIC_CUES for value in values):
+        return "a number that nothing explains"
+    if any(value in given_names() or value in TITLES for value in values):
         return "a name that nothing explains"
+    if asks is None and any(_maybe_name(speech, i) for i in words):
+        return "a word that may be a name"
     return None
+
+
+def _maybe_name(speech: Speech, i: int) -> bool:
+    """Whether a word is none of every day, and is not built like one: "insanely", "verifying"."""
+    return uncommon(speech, i) and (speech.values[i] in given_names() or not speech.values[i].endswith(_BUILT))
+
+
+_BUILT = ("ing", "ings", "ed", "ly", "able", "tion", "tions", "ness", "ment", "ments", "ity", "less", "ful", "ious", "ized")
+
+
+def _more(speech: Speech, findings: tuple[Finding, ...]) -> bool:
+    """Whether beside what was found there is a number or a word that may be a name."""
+    return any(
+        (_bare_number(speech, i) or _maybe_name(speech, i)) and not _found_at(speech, findings, i)
+        for i in range(len(speech.atoms))
+    )
+
+
+def _about_somebody(values: list[str]) -> str | None:
+    """A statement that may have only begun to say what is private of somebody."""
+    about = any(value in PERSON and value != "us" for value in values)
+    topics = any(value in TOPICS or value in CONDITIONS for value in values[-LONG:])
+    if about and len(values) <= SHORT and not values[-1] in _LIKED:
+        return "words about somebody"
+    if topics and (about or len(values) <= SHORT):
+        return "words about somebody's matters"
+    if about and len(values) <= LONG + 2 and any(value in RELATIVES for value in values):
+        return "words about somebody close"
+    if _deals(values):
+        return "words about somebody's matters"
+    if any(value in CUES and value not in (SERVICES if len(values) > SHORT + 1 else ()) for value in values[-SHORT:]):
+        return "a cue without a value"
+    return None
+
+
+_LIKED = frozenset("it that this tired fine good happy bored ready back sorry sure lost later hungry thirsty please".split())
+
+
+def _deals(values: list[str]) -> bool:
+    """Like "i make …", "she is taking …", "he weighs": a person's verb close to the end."""
+    return any(
+        values[i] in {"make", "makes", "earn", "take", "takes", "taking", "on", "have", "has"}
+        and values[i - 1] in PERSON | {"am", "been"}
+        for i in range(max(1, len(values) - SHORT), len(values))
+    )
+
+
+def _bare_number(speech: Speech, i: int) -> bool:
+    atom = speech.atoms[i]
+    if atom.kind == "letter":
+        return atom.value not in {"a", "i"} and i > 0 and speech.atoms[i - 1].kind in {"letter", *NUMBERS}
+    if atom.kind not in NUMBERS:
+        return False
+    digits = sum(map(str.isdigit, atom.value))
+    return digits >= 3 or (i > 0 and speech.atoms[i - 1].kind in {"letter", *NUMBERS})

@@ -27,16 +27,16 @@ ORDERS = _set(
     "sing roll flip pretend act answer come go shuffle mute unmute silence snooze reschedule review keep track locate get bring "
     "take save note record redo undo continue finish end shut activate deactivate enable disable connect pair crank listen "
     "watch stream estimate multiply divide subtract solve prove plot simplify sum double guess detect determine extract fill "
-    "replace reverse print output construct complete paraphrase shorten expand brainstorm propose design evaluate rate "
+    "replace reverse print output construct complete paraphrase shorten expand brainstorm propose retweet brew compile iterate block cross refill whisper alert forget lets design evaluate rate "
     "decide justify criticize compute implement debug refactor test navigate direct drive adjust move raise rewind forward fetch "
     "pull display scan browse visit order reorder request confirm verify apply advise inform introduce interpret arrange "
     "reserve cook clean vacuum sweep wash feed order heat cool warm preheat boot restart reboot launch run install download "
-    "upload share post tweet reply refresh try retry sync mark erase drop empty reset quiet speak talk chat discover enter"
+    "place boost rent select replay rotate walk tune negate swap eliminate jump quit log upload share post tweet reply refresh try retry sync mark erase drop empty reset quiet speak talk chat discover enter"
 )
 """Verbs that begin a request."""
 CONTACTS = _set(
     "call text email mail message ring phone dial contact invite send ship deliver pay transfer charge wire bill forward meet "
-    "ping notify fax warn greet thank congratulate tell ask remind sign log register pick"
+    "reach ping notify fax warn greet thank congratulate tell ask sign log register pick"
 )
 """Verbs that begin a request in which somebody, or an address or a number, is named."""
 WISHES = _set("want need wanna like love have wish hope trying going able try know see use wondering looking supposed ready")
@@ -45,38 +45,54 @@ DANGLING = _set(
     "as of to at in on for with from by into onto about over under near between through behind beside within without around via "
     "per is are was were be been am i'm i've i'll i'd he's she's it's that's they're we're you're who's name's there's "
     "has had have do does did can could will would should may might must not no i he she we they "
-    "very really so too quite rather some any every each another mr mrs ms miss mister doctor dr professor saint dear "
-    "dot underscore dash hyphen slash plus double triple oh equals like said says called named spelled call text email ring "
-    "dial phone contact message named aged under care"
+    "very really so quite rather some any every each another mr mrs ms miss mister doctor dr professor saint dear "
+    "dot underscore dash hyphen slash plus double triple oh equals like says called named spelled aged under"
 )
 """Something follows these words."""
-STRANDED = _set(
-    "from for on in at to about with by of is are was were be been do does did can could have has had up not no so too "
-    "like call called text under named she he they i we said over around through without near there's off mean oh very really "
-    "any some"
+PARTICLES = _set("on in off up over through around out down along away back by about without near")
+"""… but an order may end with these: "turn the music on"."""
+STRANDED = PARTICLES | _set(
+    "from for at to with of is are was were be been do does did can could have has had not no so too like call called text "
+    "under named she he they i we said mean oh very really any some will would should"
 )
-"""… but a question may end with these: "where is he from", "what is it for"."""
+"""… and a question with these, too: "where is he from", "tell me how many i have"."""
 
 
-def lead(speech: Speech) -> int:
-    """The place of the first word of the request itself, behind what is said out of politeness and "could you"."""
+LATE = _set("have has had do does did am are no not so too i he she we they said really any some like mean can could will would")
+"""… and a long statement with these: "the money that i have"."""
+WH = _set("what what's who whose which when where why how whether if that")
+"""Words behind which an indirect question, or a clause of its own, ends as it likes."""
+
+
+def lead(speech: Speech, at: int = 0) -> int:
+    """The place of the first word of a request, behind what is said out of politeness; ``at``: where its sentence begins."""
     values = speech.values
-    at = 0
     while at < len(values) and (values[at] in POLITE or speech.atoms[at].kind == "mark"):
         at += 1
     return at
 
 
-def kind_of(speech: Speech) -> str | None:
-    """What a text asks in its words of opening: a "question", an "order", a "contact"; ``None`` when it asks nothing."""
+def last_sentence(speech: Speech) -> int:
+    """The place where the last sentence begins: behind the last mark that ends one and is no part of its end."""
     values = speech.values
-    at = lead(speech)
+    for i in range(len(values) - 2, 0, -1):
+        if values[i] in {".", "?", "!", ";"} and any(atom.kind != "mark" for atom in speech.atoms[i:]):
+            return i + 1 if speech.atoms[i + 1].start > speech.atoms[i].end else 0
+    return 0
+
+
+def kind_of(speech: Speech, at: int = 0) -> str | None:
+    """What a sentence asks: a "question", an "order", a "wish", a "contact" with somebody; ``None`` when it asks nothing."""
+    values = speech.values
+    at = lead(speech, at)
     if at >= len(values):
         return None
     if values[at] in {"can", "could", "would", "will"} and values[at + 1 : at + 2] == ["you"]:
         return _order(speech, at + 2) or "question"
     if values[at] in QUESTIONS:
         return "question"
+    if values[at : at + 3] == ["you", "need", "to"] or values[at : at + 3] == ["you", "have", "to"]:
+        return _order(speech, at + 3) or "wish"
     if values[at] in {"i", "i'd", "i'm", "we", "we'd", "let's"}:
         return _wish(speech, at + 1)
     return _order(speech, at) or _asks_later(speech, at)
@@ -86,6 +102,8 @@ def _order(speech: Speech, at: int) -> str | None:
     while at < len(speech.values) and speech.values[at] in POLITE:
         at += 1
     value = speech.values[at] if at < len(speech.values) else ""
+    if value in {"tell", "ask", "send", "text", "call", "remind"} and speech.values[at + 1 : at + 2] in (["me"], ["us"]):
+        return "order"
     return "contact" if value in CONTACTS else "order" if value in ORDERS else None
 
 
@@ -99,15 +117,23 @@ def _wish(speech: Speech, at: int) -> str | None:
             return "question"
     if speech.values[at - 1] == "let's":
         return "order"
-    return None
+    if values[at - 1] in {"i", "we"} and values[at : at + 1] != [] and values[at] in {"lost", "forgot", "can't", "cannot", "didn't", "don't"}:
+        return "wish" if values[at + 1 : at + 2] != ["have"] else None
+    wants = next((i for i in range(at, min(at + 2, len(values) - 2)) if values[i] in {"want", "need", "like"}), None)
+    return "wish" if wants is not None else None
 
 
 def _asks_later(speech: Speech, at: int) -> str | None:
     """Like "given a list of words, find …", "in france what is …": a sentence of request behind something else."""
     values = speech.values
     for i in range(at + 1, len(values) - 1):
-        if values[i] in {"what", "what's", "who", "which", "where", "why", "how"} and values[i - 1] not in {"is", "know"}:
+        asks = values[i] in _ASKS and values[i - 1] not in {"is", "know", "that"}
+        if asks and (values[i].endswith("'s") or values[i + 1] in _ASKED or values[i] in {"which", "how"}):
             return "question"
         if values[i - 1] in {".", "?", "!", ",", ":", "please"} and (values[i] in QUESTIONS or values[i] in ORDERS):
             return "order"
     return "question" if values[-1] == "?" else None
+
+
+_ASKS = _set("what what's who who's which where where's when why how how's")
+_ASKED = _set("is are was were do does did can could will would should has have time kind sort day year much many")
