@@ -53,11 +53,13 @@ TOPICS = frozenset(
     "negative name surname evicted".split()
 )
 """Words of statements that are private once they are whole."""
+ANNOUNCED = frozenset("password passphrase passcode key combination username login birthday surname iban postcode zip".split())
+"""Cues that are never of anything public in a statement."""
 SERVICES = frozenset("card cards account bank credit debit visa mastercard pin call phone mobile text reach policy customer "
     "identity tax access security ring cell code verification".split())
 """Cues that stand in requests to a service as often as before a value."""
 LINKS = frozenset(
-    "is are was were at to on in from for with of and or but the it's that's its number no then dot a plus by near off "
+    "is are was were at to on in from for with of and or but the it's that's its number no then dot a plus by near off capital "
     "called named as about because".split()
 )
 """What the second half of a statement may begin with."""
@@ -117,7 +119,7 @@ def _found_at(speech: Speech, findings: tuple[Finding, ...], at: int) -> bool:
 def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Finding, ...]) -> str | None:
     values, atoms = speech.values, speech.atoms
     value, kind = values[last], atoms[last].kind
-    if _dangles(values, last, asks):
+    if _dangles(values, last, asks, found=bool(findings)):
         return "a word that something follows"
     number = last
     while number and (atoms[number].kind == "mark" or (atoms[number].kind == "word" and values[number] in JOINTS)):
@@ -140,7 +142,7 @@ def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Fi
     if findings and sum(atom.start >= findings[-1].end and atom.kind != "mark" for atom in atoms) <= BEHIND:
         return "words right behind something private"
     counted = last - 1 if value in CURRENCY | UNITS and last else last
-    if atoms[counted].kind == "quantity" and any(v in PERSON for v in values) and {"have", "has", "got", "had", "make", "earn", "owe"} & set(values):
+    if atoms[counted].kind == "quantity" and any(v in PERSON for v in values) and _HOLDING & set(values):
         return "an amount that somebody has"
     return None
 
@@ -149,20 +151,23 @@ def _half_address(values: list[str], near: set[str], asks: str | None) -> bool:
     """Like "sophie at bluewater hyphen …", "contact is smith at company …"."""
     if "at" not in near:
         return False
-    return bool({"hyphen", "dash", "dot"} & set(values)) or (asks is None and bool((EMAIL_CUES | {"contact"}) & set(values)))
+    return bool({"hyphen", "dash", "dot"} & set(values)) or (asks in {None, "contact"} and bool((EMAIL_CUES | {"contact"}) & set(values)))
 
 
-def _dangles(values: list[str], last: int, asks: str | None) -> bool:
+def _dangles(values: list[str], last: int, asks: str | None, *, found: bool) -> bool:
     """Whether the text ends with a word that something follows, as far as what it asks does not explain that."""
     value = values[last]
-    if value in requests.CONTACTS and (last == 0 or values[last - 1] in _BEFORE_A_VERB):
-        return True
+    if last == 0 or values[last - 1] in _BEFORE_A_VERB:
+        if value in _REACHING or (value in requests.CONTACTS and last <= SHORT):
+            return True
     if value not in requests.DANGLING:
         return False
     if value == "am" and last and (values[last - 1].isdigit() or values[last - 1] == "at"):
         return False
+    if found:
+        return True  # what a placeholder stands for may go on
     if asks in {"question", "order", "wish"} and value in requests.PARTICLES and last > 1:
-        return bool(TOPICS & set(values))
+        return bool(TOPICS & set(values[-SHORT - 1 :])) and values[0] not in requests.WH
     if value in requests.STRANDED and last > 2 and (asks == "question" or any(v in requests.WH for v in values[:last])):
         return asks is None and bool((TOPICS | RELATIVES) & set(values))
     if value in requests.LATE and last >= LONG:
@@ -170,6 +175,7 @@ def _dangles(values: list[str], last: int, asks: str | None) -> bool:
     return value not in {"through", "over"}
 
 
+_REACHING = frozenset("call text email ring phone dial message contact send ship mail reach notify invite".split())
 _BEFORE_A_VERB = requests.POLITE | {"to", "you", "they", "we", "i", "i'll", "let's", "must", "should", "can", "could"}
 LONG = 6
 """A statement of more words that speaks of nobody's matters is over, however it ends."""
@@ -187,7 +193,7 @@ def _explained(speech: Speech, last: int, asks: str | None) -> bool:
         return before[-1] not in {"is", "number", "at"}
     if TOPICS & set(values) or any(v in CUES and v not in PUBLIC_CUES and v not in SERVICES for v in values[: run.first]):
         return False
-    if any(value in PUBLIC_CUES or value in MONTHS for value in before):
+    if any(value in PUBLIC_CUES or value in MONTHS or value in _COUNTED for value in before):
         return True
     if numbers.is_fraction(speech, run) and (asks is not None or "point" in before):
         return True
@@ -195,9 +201,17 @@ def _explained(speech: Speech, last: int, asks: str | None) -> bool:
         return False
     if before and before[-1] in {"in", "since", "of", "by", "until", "from", "year", "and", "late", "early"} and len(digits) == 4:
         return True
-    return asks == "question" or (asks in {"order", "wish"} and len(digits) <= 4)
+    if asks == "question":
+        at = requests.lead(speech)
+        return values[at] not in {"is", "are", "was"} or values[at + 1] in _SUBJECTS
+    return asks in {"order", "wish"} and len(digits) <= 4
 
 
+_SUBJECTS = frozenset("the a an it this that there he she they my your his her our their any these those".split())
+
+
+_HOLDING = frozenset("have has got had make makes made earn earns earned owe owes pay pays paid get gets saved inherited".split())
+_COUNTED = frozenset("score size volume costs cost area boeing exit stop costs won beat version equals".split())
 _WHICH_ONE = frozenset("another this that which the to a new every no each only good best better right last any other".split())
 _MAIL = PROVIDERS - {"me", "web", "live"} | {"email", "e-mail", "emails", "mail", "inbox", "login", "username", "underscore"}
 BEHIND = 3
@@ -224,7 +238,9 @@ def _open_at_start(speech: Speech, last: int, asks: str | None) -> str | None:
     if at > last:
         return "links alone" if not SMALL_TALK & set(values) else None
     kind, value = atoms[at].kind, values[at]
-    if kind in {"digits", "code", "quantity"}:
+    if kind in {"digits", "code"} or (kind == "quantity" and asks is None):
+        if asks is not None and len(value) <= 2 and values[0] not in {"is", "are", "was"}:
+            return None  # "in 4 days, what date is it"
         return "a number out of nowhere"
     if kind == "letter" and at < last and atoms[at + 1].kind in {"letter", *NUMBERS}:
         return "letters out of nowhere"
@@ -278,6 +294,8 @@ def _more(speech: Speech, findings: tuple[Finding, ...]) -> bool:
 
 def _about_somebody(values: list[str]) -> str | None:
     """A statement that may have only begun to say what is private of somebody."""
+    if any(value in ANNOUNCED for value in values[-LONG:]):
+        return "a cue without a value"
     about = any(value in PERSON and value != "us" for value in values)
     topics = any(value in TOPICS or value in CONDITIONS for value in values[-LONG:])
     if about and len(values) <= SHORT and not values[-1] in _LIKED:
@@ -286,6 +304,8 @@ def _about_somebody(values: list[str]) -> str | None:
         return "words about somebody's matters"
     if about and len(values) <= LONG + 2 and any(value in RELATIVES for value in values):
         return "words about somebody close"
+    if about and _HOLDING & set(values) and {"thousand", "million", "grand", "k", *CURRENCY} & set(values):
+        return "an amount that somebody has"
     if _deals(values):
         return "words about somebody's matters"
     if any(value in CUES and value not in (SERVICES if len(values) > SHORT + 1 else ()) for value in values[-SHORT:]):
@@ -299,7 +319,7 @@ _LIKED = frozenset("it that this tired fine good happy bored ready back sorry su
 def _deals(values: list[str]) -> bool:
     """Like "i make …", "she is taking …", "he weighs": a person's verb close to the end."""
     return any(
-        values[i] in {"make", "makes", "earn", "take", "takes", "taking", "on", "have", "has"}
+        values[i] in {"make", "makes", "made", "earn", "pay", "pays", "take", "takes", "taking", "on", "have", "has"}
         and values[i - 1] in PERSON | {"am", "been"}
         for i in range(max(1, len(values) - SHORT), len(values))
     )
@@ -312,4 +332,8 @@ def _bare_number(speech: Speech, i: int) -> bool:
     if atom.kind not in NUMBERS:
         return False
     digits = sum(map(str.isdigit, atom.value))
+    if atom.kind == "code" or atom.value.endswith("000"):
+        return digits >= SHORT + 1 and not atom.value.endswith("000")
+    if i and speech.values[i - 1] in {"in", "since", "of"} and len(atom.value) == len("1999"):
+        return False
     return digits >= 3 or (i > 0 and speech.atoms[i - 1].kind in {"letter", *NUMBERS})

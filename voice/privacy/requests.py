@@ -34,6 +34,12 @@ ORDERS = _set(
     "place boost rent select replay rotate walk tune negate swap eliminate jump quit log upload share post tweet reply refresh try retry sync mark erase drop empty reset quiet speak talk chat discover enter"
 )
 """Verbs that begin a request."""
+SEARCHES = _set(
+    "directions location price prices ways definition meaning synonym synonyms nearest closest cheapest any best top current latest "
+    "news weather headlines recipe recipes history difference directions forecast traffic symptoms benefits examples facts"
+)
+"""Nouns and adjectives that begin a search."""
+_NO_SUBJECT = _set("on at in to from for with of about not capital")
 CONTACTS = _set(
     "call text email mail message ring phone dial contact invite send ship deliver pay transfer charge wire bill forward meet "
     "reach ping notify fax warn greet thank congratulate tell ask sign log register pick"
@@ -52,7 +58,7 @@ DANGLING = _set(
 PARTICLES = _set("on in off up over through around out down along away back by about without near")
 """… but an order may end with these: "turn the music on"."""
 STRANDED = PARTICLES | _set(
-    "from for at to with of is are was were be been do does did can could have has had not no so too like call called text "
+    "from for at to with of as born spelled is are was were be been do does did can could have has had not no so too like call called text "
     "under named she he they i we said mean oh very really any some will would should"
 )
 """… and a question with these, too: "where is he from", "tell me how many i have"."""
@@ -89,7 +95,9 @@ def kind_of(speech: Speech, at: int = 0) -> str | None:
         return None
     if values[at] in {"can", "could", "would", "will"} and values[at + 1 : at + 2] == ["you"]:
         return _order(speech, at + 2) or "question"
-    if values[at] in QUESTIONS:
+    if values[at] in {"is", "are", "was", "were"} and values[at + 1 : at + 2] and values[at + 1] in _NO_SUBJECT:
+        return None
+    if values[at] in QUESTIONS or values[at] in SEARCHES:
         return "question"
     if values[at : at + 3] == ["you", "need", "to"] or values[at : at + 3] == ["you", "have", "to"]:
         return _order(speech, at + 3) or "wish"
