@@ -73,13 +73,26 @@ def stands(value: str, left: str) -> str | None:
 
 
 def values_of(router: Router, text: str) -> tuple[str, ...]:
-    """What the gate finds in the whole utterance, without what it takes for a name and is an everyday word."""
+    """What the gate finds in the whole utterance; of names and addresses what is not of every day, with what lies between."""
     found = router.decide(text).verdict.findings
-    return tuple(text[one.start : one.end] for one in found if one.kind is not Kind.NAME or _is_name(text[one.start : one.end]))
+    values = (_telling(text[one.start : one.end]) if one.kind in _NAMED else text[one.start : one.end] for one in found)
+    return tuple(value for value in values if value)
 
 
-def _is_name(value: str) -> bool:
-    return any(word in given_names() or word not in common_words() for word in value.lower().split())
+_NAMED = {Kind.NAME, Kind.ADDRESS}
+
+
+def _telling(value: str) -> str:
+    """From the first to the last word that is a number or no everyday word; "" without one."""
+    words = value.split()
+    telling = [i for i, word in enumerate(words) if any(map(_tells, spoken_form.read(word.lower()).atoms))]
+    return " ".join(words[telling[0] : telling[-1] + 1]) if telling else ""
+
+
+def _tells(atom: spoken_form.Atom) -> bool:
+    return atom.kind not in {"word", "mark"} or (
+        atom.kind == "word" and (atom.value in given_names() or atom.value not in common_words())
+    )
 
 
 def private_texts() -> list[str]:

@@ -9,26 +9,21 @@ nothing and may be a piece of a statement about somebody. What is a whole reques
 import re
 
 from voice.privacy import numbers, requests
-from voice.privacy.findings import Finding, Kind
+from voice.privacy.findings import Finding
 from voice.privacy.lexicon import (
-    BIRTH,
     CONDITIONS,
     CUES,
     CURRENCY,
     EMAIL_CUES,
     JOINTS,
-    MONEY_NOUNS,
     MONTHS,
-    NOT_A_NAME,
-    ORDINALS,
     PERSON,
     PROVIDERS,
     PUBLIC_CUES,
     RELATIVES,
-    STREETS,
     TITLES,
 )
-from voice.privacy.people import common_words, given_names, uncommon
+from voice.privacy.people import given_names, uncommon
 from voice.privacy.spoken_form import UNITS, Speech
 
 OWNERS = frozenset("my his her our their".split())
@@ -43,7 +38,6 @@ SMALL_TALK = frozenset(
     "weather time tomorrow today news joke music lights light this is the funny awesome alright pardon what".split()
 )
 """Whole turns of few words are made of these."""
-TIMED = frozenset("set wake alarm timer remind schedule meeting appointment volume thermostat temperature turn play channel".split())
 TOPICS = frozenset(
     "born birth birthday birthdate dob diagnosed prescribed tested suffering suffer chest blood pain pains live lives "
     "living moved weigh weighs pressure pills pill medication prescription symptoms operation recovering hip heart lung kidney "
@@ -55,8 +49,10 @@ TOPICS = frozenset(
 """Words of statements that are private once they are whole."""
 ANNOUNCED = frozenset("password passphrase passcode key combination username login birthday surname iban postcode zip".split())
 """Cues that are never of anything public in a statement."""
-SERVICES = frozenset("card cards account bank credit debit visa mastercard pin call phone mobile text reach policy customer "
-    "identity tax access security ring cell code verification".split())
+SERVICES = frozenset(
+    "card cards account bank credit debit visa mastercard pin call phone mobile text reach policy customer "
+    "identity tax access security ring cell code verification".split()
+)
 """Cues that stand in requests to a service as often as before a value."""
 LINKS = frozenset(
     "is are was were at to on in from for with of and or but the it's that's its number no then dot a plus by near off capital "
@@ -86,23 +82,31 @@ def reason(speech: Speech, findings: tuple[Finding, ...]) -> str | None:
 
 
 def harmless(speech: Speech) -> bool:
-    """Whether no word of the text can be part of anything private: a request in everyday words about nobody."""
-    return requests.kind_of(speech) in {"question", "order"} and not any(
-        atom.kind in {"digits", "letter", "code", "quantity"}
-        and atom.value != "a"
-        or atom.kind == "word"
-        and (
-            (atom.value in PERSON and atom.value not in ME)
-            or atom.value in RELATIVES
-            or atom.value in CONDITIONS
-            or atom.value in TOPICS
-            or atom.value in CUES
-            or atom.value in EMAIL_CUES
-            or atom.value in {"name", "names", "dot", "underscore"}
-            or uncommon(speech, i)
-        )
-        for i, atom in enumerate(speech.atoms)
+    """Whether no word of the text can be part of anything private: a request in everyday words about nobody.
+
+    A word that is none of every day may stand inside a question about the world, but not at its end, where a name may go on.
+    """
+    last = _last_word(speech)
+    if requests.kind_of(speech) not in {"question", "order"}:
+        return False
+    world = speech.values[requests.lead(speech)] in requests.OF_THE_WORLD
+    return not any(
+        _may_be_private(speech, i)
+        or (uncommon(speech, i) and not (world and i < last and speech.values[i] not in given_names()))
+        for i in range(last + 1)
     )
+
+
+def _may_be_private(speech: Speech, i: int) -> bool:
+    value, kind = speech.values[i], speech.atoms[i].kind
+    if kind != "word":
+        return kind != "mark" and value != "a"
+    if value in PERSON:
+        return value not in ME
+    return value in _HINTS or value in CUES
+
+
+_HINTS = RELATIVES | CONDITIONS | TOPICS | EMAIL_CUES | {"name", "names", "dot", "underscore"}
 
 
 def _last_word(speech: Speech) -> int:
@@ -139,7 +143,7 @@ def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Fi
         return "a number that is to come"
     if asks in {"contact", "order"} and _names(speech, last, asks):
         return "a name that may go on"
-    if findings and sum(atom.start >= findings[-1].end and atom.kind != "mark" for atom in atoms) <= BEHIND:
+    if findings and _right_behind(speech, findings[-1].end):
         return "words right behind something private"
     counted = last - 1 if value in CURRENCY | UNITS and last else last
     if atoms[counted].kind == "quantity" and any(v in PERSON for v in values) and _HOLDING & set(values):
@@ -147,19 +151,27 @@ def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Fi
     return None
 
 
+def _right_behind(speech: Speech, end: int) -> bool:
+    """Whether the text ends so few words behind a finding, and nothing between, that they may belong to it."""
+    rest = [atom.value for atom in speech.atoms if atom.start >= end]
+    return len(rest) <= BEHIND and not set(rest) & (LINKS | requests.DANGLING | requests.POLITE)
+
+
 def _half_address(values: list[str], near: set[str], asks: str | None) -> bool:
     """Like "sophie at bluewater hyphen …", "contact is smith at company …"."""
     if "at" not in near:
         return False
-    return bool({"hyphen", "dash", "dot"} & set(values)) or (asks in {None, "contact"} and bool((EMAIL_CUES | {"contact"}) & set(values)))
+    return bool({"hyphen", "dash", "dot"} & set(values)) or (
+        asks in {None, "contact"} and bool((EMAIL_CUES | {"contact"}) & set(values))
+    )
 
 
 def _dangles(values: list[str], last: int, asks: str | None, *, found: bool) -> bool:
     """Whether the text ends with a word that something follows, as far as what it asks does not explain that."""
     value = values[last]
-    if last == 0 or values[last - 1] in _BEFORE_A_VERB:
-        if value in _REACHING or (value in requests.CONTACTS and last <= SHORT):
-            return True
+    verb = value in _REACHING or (value in requests.CONTACTS and last <= SHORT)
+    if verb and (last == 0 or values[last - 1] in _BEFORE_A_VERB):
+        return True
     if value not in requests.DANGLING:
         return False
     if value == "am" and last and (values[last - 1].isdigit() or values[last - 1] == "at"):
@@ -199,7 +211,11 @@ def _explained(speech: Speech, last: int, asks: str | None) -> bool:
         return True
     if any(value in CUES or value in OWNERS for value in values[: run.first]):
         return False
-    if before and before[-1] in {"in", "since", "of", "by", "until", "from", "year", "and", "late", "early"} and len(digits) == 4:
+    if (
+        before
+        and before[-1] in {"in", "since", "of", "by", "until", "from", "year", "and", "late", "early"}
+        and len(digits) == 4
+    ):
         return True
     if asks == "question":
         at = requests.lead(speech)
@@ -210,11 +226,13 @@ def _explained(speech: Speech, last: int, asks: str | None) -> bool:
 _SUBJECTS = frozenset("the a an it this that there he she they my your his her our their any these those".split())
 
 
-_HOLDING = frozenset("have has got had make makes made earn earns earned owe owes pay pays paid get gets saved inherited".split())
+_HOLDING = frozenset(
+    "have has got had make makes made earn earns earned owe owes pay pays paid get gets saved inherited".split()
+)
 _COUNTED = frozenset("score size volume costs cost area boeing exit stop costs won beat version equals".split())
 _WHICH_ONE = frozenset("another this that which the to a new every no each only good best better right last any other".split())
 _MAIL = PROVIDERS - {"me", "web", "live"} | {"email", "e-mail", "emails", "mail", "inbox", "login", "username", "underscore"}
-BEHIND = 3
+BEHIND = 2
 """So many words right behind a finding may belong to it."""
 
 
@@ -298,7 +316,7 @@ def _about_somebody(values: list[str]) -> str | None:
         return "a cue without a value"
     about = any(value in PERSON and value != "us" for value in values)
     topics = any(value in TOPICS or value in CONDITIONS for value in values[-LONG:])
-    if about and len(values) <= SHORT and not values[-1] in _LIKED:
+    if about and len(values) <= SHORT and values[-1] not in _LIKED:
         return "words about somebody"
     if topics and (about or len(values) <= SHORT):
         return "words about somebody's matters"

@@ -53,13 +53,14 @@ def hear(text: str) -> Heard:
         if not said or (atom.kind == "word" and said in SILENT):
             continue
         loose = atom.kind in _ONE_BY_ONE
-        written = text[atom.start : atom.end].casefold() == said  # each character then has its own place
+        end = atom.start + len(said) if text[atom.start : atom.end].casefold().startswith(said) else atom.end
+        written = loose and end - atom.start == len(said)  # each character then has its own place
         usual = atom.kind == "word" and (said in common_words() or said in NOT_A_NAME or said in STREETS)
         for at, char in enumerate(said):
             sound.append(char)
             begins.append(loose or at == 0)
             ends.append(loose or at == len(said) - 1)
-            spans.append((atom.start + at, atom.start + at + 1) if written and loose else (atom.start, atom.end))
+            spans.append((atom.start + at, atom.start + at + 1) if written else (atom.start, end))
             everyday.append(usual)
     return Heard("".join(sound), (*begins, False), tuple(ends), tuple(spans), tuple(everyday))
 

@@ -72,8 +72,8 @@ class Placing:
 
         ``history_tokens``: about what the other tier would have to read anew.
         """
-        joined = self._joined(text)
-        self._repeats = self._repeats or self._kept.hide(text) != text or (joined is not None and joined.treatment == "edge")
+        goes_on = self._goes_on(text)
+        self._repeats = self._repeats or goes_on or self._kept.hide(text) != text
         state = replace(self._state, tainted=self._state.tainted or self._repeats, history_tokens=history_tokens)
         decision = self._router.decide(text, watch=self._watch, state=state, forecast=forecast)
         verdict = decision.verdict
@@ -85,16 +85,17 @@ class Placing:
         self._ever_private = self._ever_private or self._is_private
         return decision
 
-    def _joined(self, text: str) -> PrivacyVerdict | None:
-        """The gate's verdict on this text behind what broke off before it; what only both together tell is learnt."""
+    def _goes_on(self, text: str) -> bool:
+        """Whether this text goes on with something private that broke off before it; what only both together tell is learnt."""
         if not self._before:
-            return None
+            return False
         whole = f"{self._before} {text}"
         verdict = self._router.gate(whole)
-        self._redactor.redact(whole, verdict.findings)
+        across = tuple(found for found in verdict.findings if found.end > len(self._before))
+        self._redactor.redact(whole, across)
         if verdict.treatment == "edge":
-            self._kept.redact(whole, verdict.findings)
-        return verdict
+            self._kept.redact(whole, across)
+        return verdict.treatment == "edge" and bool(across)
 
     def answered(self, tier: Route) -> None:
         """Who answered the turn at hand: that tier has read the conversation, the other would have to."""
@@ -102,10 +103,7 @@ class Placing:
 
     def withholds(self, tier: str) -> bool:
         """Whether the turn at hand, answered by ``tier``, must be left out of what later goes out."""
-        return (
-            self._is_private
-            or (tier == "edge" and (self._cut_off or self._state.tainted or self._ever_private))
-        )
+        return self._is_private or (tier == "edge" and (self._cut_off or self._state.tainted or self._ever_private))
 
     @property
     def _is_private(self) -> bool:
