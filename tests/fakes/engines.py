@@ -1,7 +1,7 @@
 """Fakes of every stage, for scenarios in virtual time.
 
-Fake speech is a staircase: each word of the vocabulary is 300 ms at its own level, so that the fake recogniser can read back
-what was really pushed through the ear, pre-roll, cuts and all.
+Fake speech is a staircase: each word is 300 ms at its own level, so that the fake recogniser can read back what was really
+pushed through the ear, pre-roll, cuts and all. A word gets its level when it is first said.
 """
 
 import asyncio
@@ -28,23 +28,29 @@ from voice.engines import Engines
 from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 
-VOCABULARY = tuple(
-    """
-    what is the capital of france and its population set a timer for ten minutes stop wait yes no mm right please tell me more
-    about spain turn off lights in kitchen my number five six seven eight nine bells ring hello there
-    cancel pasta much time left louder again called one
-    """.split()
-)
 WORD_S = 0.3
 LOUD = 0.2
-STEP = 0.01
+STEP = 0.0004
+MOST_WORDS = 1950
+"""So many levels there are between ``LOUD`` and full scale."""
+BLOCK_S = 0.01
+_WORDS: list[str] = []
+"""Every word said so far, in the order of its level."""
+_PLACES: dict[str, int] = {}
+
+
+def _level(word: str) -> float:
+    if word not in _PLACES:
+        assert len(_WORDS) < MOST_WORDS, "no level is left for another word"
+        _PLACES[word] = len(_WORDS)
+        _WORDS.append(word)
+    return LOUD + STEP * _PLACES[word]
 
 
 def speech(text: str) -> Samples:
-    """Fake speech that says ``text``."""
+    """Fake speech that says ``text``, any words."""
     length = int(WORD_S * SAMPLE_RATE_HZ)
-    levels = [LOUD + STEP * VOCABULARY.index(word) for word in text.split()]
-    return np.repeat(np.asarray(levels, dtype=np.float32), length)
+    return np.repeat(np.asarray([_level(word) for word in text.split()], dtype=np.float32), length)
 
 
 def silence(seconds: float) -> Samples:
@@ -52,8 +58,8 @@ def silence(seconds: float) -> Samples:
 
 
 def read_back(audio: Samples) -> str:
-    """The words in fake speech: runs of one level, of 60 ms at least."""
-    block = SAMPLE_RATE_HZ // 100
+    """The words in fake speech: runs of one level, of 60 ms at least; a long run is a word said again and again."""
+    block = int(BLOCK_S * SAMPLE_RATE_HZ)
     levels = [float(audio[at : at + block].mean()) for at in range(0, audio.size - block + 1, block)]
     words: list[str] = []
     run, previous = 0, 0.0
@@ -62,7 +68,7 @@ def read_back(audio: Samples) -> str:
             run += 1
             continue
         if previous >= LOUD - STEP / 2 and run >= 6:
-            words.append(VOCABULARY[round((previous - LOUD) / STEP)])
+            words += [_WORDS[round((previous - LOUD) / STEP)]] * max(1, round(run * BLOCK_S / WORD_S))
         run, previous = 1, level
     return " ".join(words)
 

@@ -156,9 +156,9 @@ def test_only_a_request_about_nobody_may_leave_before_the_turn_has_ended(cloudy:
 def test_every_request_has_its_own_way_back_and_the_outgoing_cannot_change() -> None:
     placing = Placing(cloud_router("phone"))
     placing.begin_turn()
-    text = "call five five five one two one two eight nine about the couch"
+    text = "call five five five one two one two eight nine about the meeting"
     outgoing = placing.outgoing([Message("user", text)], placing.place(text, REACHABLE))
-    assert outgoing.messages == (Message("user", "call [PHONE_1] about the couch"),)
+    assert outgoing.messages == (Message("user", "call [PHONE_1] about the meeting"),)
     assert outgoing.hide("Okay five five five one") == "Okay [PHONE_1]"
     first, second = outgoing.stream(), outgoing.stream()
     assert first.feed("I call [PHO") == "I call "
@@ -172,7 +172,7 @@ def test_a_message_is_judged_once_however_often_it_goes_out(monkeypatch: pytest.
     router = cloud_router("phone")
     placing = Placing(router)
     placing.begin_turn()
-    asked = placing.place("call five five five one two one two eight nine about the couch", REACHABLE)
+    asked = placing.place("call five five five one two one two eight nine about the meeting", REACHABLE)
     history = [
         Message("user", f"and what is the height of mountain number {n}, and how long did that take") for n in range(200)
     ]

@@ -154,7 +154,7 @@ def _open_at_end(speech: Speech, last: int, asks: str | None, findings: tuple[Fi
 def _right_behind(speech: Speech, end: int) -> bool:
     """Whether the text ends so few words behind a finding, and nothing between, that they may belong to it."""
     rest = [atom.value for atom in speech.atoms if atom.start >= end]
-    return len(rest) <= BEHIND and not set(rest) & (LINKS | requests.DANGLING | requests.POLITE)
+    return len(rest) <= BEHIND and not set(rest) & _APART
 
 
 def _half_address(values: list[str], near: set[str], asks: str | None) -> bool:
@@ -232,7 +232,8 @@ _HOLDING = frozenset(
 _COUNTED = frozenset("score size volume costs cost area boeing exit stop costs won beat version equals".split())
 _WHICH_ONE = frozenset("another this that which the to a new every no each only good best better right last any other".split())
 _MAIL = PROVIDERS - {"me", "web", "live"} | {"email", "e-mail", "emails", "mail", "inbox", "login", "username", "underscore"}
-BEHIND = 2
+_APART = frozenset("about because please thanks thank when if".split())
+BEHIND = 3
 """So many words right behind a finding may belong to it."""
 
 

@@ -56,8 +56,8 @@ CONTACTS = _set(
 """Verbs that begin a request in which somebody, or an address or a number, is named."""
 WISHES = _set("want need wanna like love have wish hope trying going able try know see use wondering looking supposed ready")
 DANGLING = _set(
-    "a an the my your his her our their its this's and or but nor if than because since while although unless until "
-    "whether as of to at in on for with from by into onto about over under near between through behind beside within "
+    "a an the after before my your his her our their its this's and or but nor if than because since while although unless "
+    "until whether as of to at in on for with from by into onto about over under near between through behind beside within "
     "without around via per is are was were be been am i'm i've i'll i'd he's she's it's that's they're we're you're "
     "who's name's there's has had have do does did can could will would should may might must not no i he she we they "
     "very really so quite rather some any every each another mr mrs ms miss mister doctor dr professor saint dear dot "
