@@ -29,9 +29,10 @@ from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 
 WORD_S = 0.3
-LOUD = 0.2
-STEP = 0.0004
-MOST_WORDS = 1950
+LOUD = 0.36
+QUIET = 0.1
+STEP = 0.0003
+MOST_WORDS = 2100
 """So many levels there are between ``LOUD`` and full scale."""
 BLOCK_S = 0.01
 _WORDS: list[str] = []
@@ -74,10 +75,10 @@ def read_back(audio: Samples) -> str:
 
 
 class FakeDetector:
-    """Loud is speech."""
+    """What is not quiet is speech."""
 
     def probability(self, window: Samples) -> float:
-        return 0.97 if float(np.abs(window).mean()) > LOUD / 2 else 0.01
+        return 0.97 if float(np.abs(window).mean()) > QUIET else 0.01
 
     def reset(self) -> None:
         """There is no state."""

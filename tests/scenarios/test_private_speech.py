@@ -20,7 +20,7 @@ from voice.route.router import Router, locate, policy_of
 pytestmark = pytest.mark.real
 EVERYTHING = bool(os.environ.get("VOICE_ALL_PAUSES"))
 """With ``VOICE_ALL_PAUSES=1`` every utterance is broken at every word, at every pause: hours."""
-SAMPLE = 1 if EVERYTHING else 797
+SAMPLE = 1 if EVERYTHING else 1201
 """Of all that can be tried in one mode every so many is, a prime so that all utterances, words and pauses have their turn."""
 PAUSES_S = (0.2, 0.5, 1.0, 1.5)
 QUESTION = "why did the roman empire fall"
@@ -43,13 +43,28 @@ def router(mode: Mode, redacted: bool) -> Router:
     return made
 
 
+KNOWN = (
+    "my pin / is two seven double eight please don't tell anyone",
+    "my wifi password is / sunflower ninety nine",
+    "doctor patel wants to see / me again on tuesday",
+    "call five five five no wait five / five six one two one two about the couch",
+    "i was born / on the twelfth of october nineteen seventy nine",
+    "my number is five six seven eight / nine zero one one two",
+)
+"""Utterances whose halves are not private by themselves."""
+
+
 def cases() -> list[Broken]:
+    known = [
+        Broken(said.replace(" / ", " "), len(said.partition(" / ")[0].split()), pause_s)
+        for said, pause_s in zip(KNOWN, (1.5, 1.5, 1.0, 0.5, 1.5, 0.2), strict=True)
+    ]
     everything = [
         Broken(text, boundary, pause_s)
         for text, pause_s in product(pauses.private_texts(), PAUSES_S)
         for boundary in range(1, len(text.split()))
     ]
-    return everything[::SAMPLE]
+    return [*known, *everything[::SAMPLE]]
 
 
 def sent(mode: Mode, redacted: bool, broken: Broken) -> tuple[bytes, int]:
