@@ -28,6 +28,14 @@ from voice.engines import Engines
 from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 
+VOCABULARY = tuple(
+    """
+    what is the capital of france and its population set a timer for ten minutes stop wait yes no mm right please tell me more
+    about spain turn off lights in kitchen my number five six seven eight nine bells ring hello there
+    cancel pasta much time left louder again called one
+    """.split()
+)
+"""Words to draw from; others may be said, too."""
 WORD_S = 0.3
 LOUD = 0.36
 QUIET = 0.1

@@ -82,11 +82,6 @@ class Decision:
     settled: bool = False
 
     @property
-    def settled(self) -> bool:
-        """Whether all of the text may leave before the end of the turn: no later word can make any of it private."""
-        return self.verdict.harmless
-
-    @property
     def task(self) -> str:
         """The likeliest kind of task; empty where nothing was asked of the encoder."""
         return "" if self.heads is None else str(self.heads.task)
@@ -201,7 +196,7 @@ class Router:
             extra = (*extra, f"the decision took {took_ms:.1f} ms, over its {BUDGET_MS:.0f} ms")
         if extra:
             choice = replace(choice, reasons=(*choice.reasons, *extra))
-        return Decision(choice, verdict, heads, took_ms, (gated - read) * 1000.0, (read - started) * 1000.0)
+        return Decision(choice, verdict, heads, took_ms, (gated - read) * 1000.0, (read - started) * 1000.0, verdict.harmless)
 
     def _read(self, text: str) -> tuple[Heads | None, str | None]:
         if not text.strip() or len(text) > gate.MAX_CHARACTERS:
