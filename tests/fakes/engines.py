@@ -1,7 +1,7 @@
 """Fakes of every stage, for scenarios in virtual time.
 
-Fake speech is a staircase: each word of the vocabulary is 300 ms at its own level, so that the fake recogniser can read back
-what was really pushed through the ear, pre-roll, cuts and all.
+Fake speech is a staircase: each word is 300 ms at its own level, so that the fake recogniser can read back what was really
+pushed through the ear, pre-roll, cuts and all. A word gets its level when it is first said.
 """
 
 import asyncio
@@ -35,16 +35,31 @@ VOCABULARY = tuple(
     cancel pasta much time left louder again called one
     """.split()
 )
+"""Words to draw from; others may be said, too."""
 WORD_S = 0.3
-LOUD = 0.2
-STEP = 0.01
+LOUD = 0.36
+QUIET = 0.1
+STEP = 0.0003
+MOST_WORDS = 2100
+"""So many levels there are between ``LOUD`` and full scale."""
+BLOCK_S = 0.01
+_WORDS: list[str] = []
+"""Every word said so far, in the order of its level."""
+_PLACES: dict[str, int] = {}
+
+
+def _level(word: str) -> float:
+    if word not in _PLACES:
+        assert len(_WORDS) < MOST_WORDS, "no level is left for another word"
+        _PLACES[word] = len(_WORDS)
+        _WORDS.append(word)
+    return LOUD + STEP * _PLACES[word]
 
 
 def speech(text: str) -> Samples:
-    """Fake speech that says ``text``."""
+    """Fake speech that says ``text``, any words."""
     length = int(WORD_S * SAMPLE_RATE_HZ)
-    levels = [LOUD + STEP * VOCABULARY.index(word) for word in text.split()]
-    return np.repeat(np.asarray(levels, dtype=np.float32), length)
+    return np.repeat(np.asarray([_level(word) for word in text.split()], dtype=np.float32), length)
 
 
 def silence(seconds: float) -> Samples:
@@ -52,8 +67,8 @@ def silence(seconds: float) -> Samples:
 
 
 def read_back(audio: Samples) -> str:
-    """The words in fake speech: runs of one level, of 60 ms at least."""
-    block = SAMPLE_RATE_HZ // 100
+    """The words in fake speech: runs of one level, of 60 ms at least; a long run is a word said again and again."""
+    block = int(BLOCK_S * SAMPLE_RATE_HZ)
     levels = [float(audio[at : at + block].mean()) for at in range(0, audio.size - block + 1, block)]
     words: list[str] = []
     run, previous = 0, 0.0
@@ -62,16 +77,16 @@ def read_back(audio: Samples) -> str:
             run += 1
             continue
         if previous >= LOUD - STEP / 2 and run >= 6:
-            words.append(VOCABULARY[round((previous - LOUD) / STEP)])
+            words += [_WORDS[round((previous - LOUD) / STEP)]] * max(1, round(run * BLOCK_S / WORD_S))
         run, previous = 1, level
     return " ".join(words)
 
 
 class FakeDetector:
-    """Loud is speech."""
+    """What is not quiet is speech."""
 
     def probability(self, window: Samples) -> float:
-        return 0.97 if float(np.abs(window).mean()) > LOUD / 2 else 0.01
+        return 0.97 if float(np.abs(window).mean()) > QUIET else 0.01
 
     def reset(self) -> None:
         """There is no state."""

@@ -10,6 +10,7 @@ from tests.fakes.engines import Fakes
 from tests.fakes.talk import Talk, talk
 from voice.core.config import Config, RouteConfig, TraceConfig, TurnConfig
 from voice.core.errors import ConfigError
+from voice.core.interfaces import Message
 from voice.core.trace import TraceLog
 from voice.privacy.findings import Kind
 from voice.route.placing import Placing
@@ -97,3 +98,96 @@ def test_settings_become_a_policy_and_unknown_kinds_are_named() -> None:
         policy_of(RouteConfig(redact=("shoes",)))
     with pytest.raises(ConfigError, match="two treatments"):
         policy_of(RouteConfig(redact=("name",), allow=("name",)))
+
+
+REACHABLE = Forecast(cloud_first_ms=200.0)
+HARD = "explain how the roman empire came to fall"
+
+
+def cloud_router(*redact: str) -> Router:
+    return Router(locate(), policy_of(RouteConfig(mode="cloud", redact=redact)))
+
+
+@pytest.fixture(scope="module")
+def cloudy() -> Router:
+    return cloud_router()
+
+
+def test_what_broke_off_stays_and_so_does_what_follows_it(cloudy: Router) -> None:
+    placing = Placing(cloudy)
+    placing.begin_turn()
+    first = placing.place("my number is five six seven", REACHABLE)
+    assert (first.choice.route, first.choice.runner_up) == ("edge", None)
+    assert "its end may be the beginning of something private" in first.choice.reasons
+    assert placing.withholds("edge")
+    placing.begin_turn()
+    second = placing.place("eight nine one two and what is the weather in the north of the country", REACHABLE)
+    assert second.choice.route == "edge"
+    assert placing.withholds("edge")
+    placing.begin_turn()
+    said_again = placing.place("explain what five six seven eight nine means to the world", REACHABLE)
+    assert said_again.choice.route == "edge"  # only both halves together told what it was
+
+
+def test_an_open_end_that_goes_on_harmlessly_taints_neither_its_turn_nor_the_next(cloudy: Router) -> None:
+    placing = Placing(cloudy)
+    placing.begin_turn()
+    assert placing.place("tell me whether the", REACHABLE).choice.route == "edge"
+    assert placing.place("tell me whether the moon is far", REACHABLE).choice.route == "cloud"
+    placing.begin_turn()
+    assert placing.place(HARD, REACHABLE).choice.route == "cloud"
+
+
+def test_a_real_finding_taints_its_turn_whatever_a_later_partial_says(cloudy: Router) -> None:
+    placing = Placing(cloudy)
+    placing.begin_turn()
+    placing.place("my pin is four eight one five", REACHABLE)
+    assert placing.place(HARD, REACHABLE).choice.route == "edge"
+
+
+def test_only_a_request_about_nobody_may_leave_before_the_turn_has_ended(cloudy: Router) -> None:
+    placing = Placing(cloudy)
+    placing.begin_turn()
+    assert placing.place(HARD, REACHABLE).settled
+    assert not placing.place("what is my account balance", REACHABLE).settled
+    assert not placing.place("i need to change my flight", REACHABLE).settled
+
+
+def test_every_request_has_its_own_way_back_and_the_outgoing_cannot_change() -> None:
+    placing = Placing(cloud_router("phone"))
+    placing.begin_turn()
+    text = "call five five five one two one two eight nine about the meeting"
+    outgoing = placing.outgoing([Message("user", text)], placing.place(text, REACHABLE))
+    assert outgoing.messages == (Message("user", "call [PHONE_1] about the meeting"),)
+    assert outgoing.hide("Okay five five five one") == "Okay [PHONE_1]"
+    first, second = outgoing.stream(), outgoing.stream()
+    assert first.feed("I call [PHO") == "I call "
+    assert second.feed("It is five.") + second.rest() == "It is five."
+    assert first.feed("NE_1].") == "I call five five five one two one two eight nine.".removeprefix("I call ")
+    with pytest.raises(AttributeError):
+        outgoing.messages = ()  # type: ignore[misc]
+
+
+def test_a_message_is_judged_once_however_often_it_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = cloud_router("phone")
+    placing = Placing(router)
+    placing.begin_turn()
+    asked = placing.place("call five five five one two one two eight nine about the meeting", REACHABLE)
+    history = [
+        Message("user", f"and what is the height of mountain number {n}, and how long did that take") for n in range(200)
+    ]
+    judged: list[str] = []
+    decide = Router.decide
+
+    def counting(self: Router, text: str, **how: Any) -> Any:
+        judged.append(text)
+        return decide(self, text, **how)
+
+    monkeypatch.setattr(Router, "decide", counting)
+    for message in history:
+        placing.remember(message.text)
+    assert len(judged) == len(history)
+    placing.outgoing(history, asked)
+    again = placing.place("tell anna that five five five one two one two eight nine is taken", REACHABLE)
+    placing.outgoing(history, again)
+    assert len(judged) == len(history) + 1

@@ -12,10 +12,10 @@ later transcript makes of it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voice.privacy import addresses, emails, numbers, people, spoken_form, statements
+from voice.privacy import addresses, emails, numbers, open_end, people, spoken_form, statements
 from voice.privacy.findings import Finding, Kind, TaggedSpan, merged
 from voice.privacy.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
 from voice.privacy.spoken_form import Speech
@@ -53,12 +53,16 @@ class PrivacyVerdict:
         treatment: the strictest that the findings ask for; "allow" without any.
         settled: how many characters from the start no later word can make private; all of a final transcript.
         too_long: the text was not read because of its length; the treatment is then "edge".
+        open_end: the end of the text may be the beginning, or a half, of something private: a pause must not let it out.
+        harmless: no word of it can be part of anything private, whatever follows; partial or not, all of it is settled.
     """
 
     findings: tuple[Finding, ...]
     treatment: Treatment
     settled: int
     too_long: bool = False
+    open_end: bool = False
+    harmless: bool = False
 
 
 def check(
@@ -66,12 +70,15 @@ def check(
 ) -> PrivacyVerdict:
     """What in ``text`` is private. Pure; about a microsecond a character at most. Any string is fine."""
     if len(text) > MAX_CHARACTERS:
-        return PrivacyVerdict((), "edge", 0, too_long=True)
+        return PrivacyVerdict((), "edge", 0, too_long=True, open_end=True)
     speech = spoken_form.read(text)
     suspected = [found for rules in RULES for found in rules.find(speech)]
     findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
     treatment = strictest(policy.of(found.kind) for found in findings)
-    return PrivacyVerdict(findings, treatment, len(text) if final else _settled(speech, findings))
+    opened = open_end.reason(speech, findings) is not None
+    harmless = not findings and not opened and open_end.harmless(speech)
+    settled = len(text) if final or harmless else _settled(speech, findings)
+    return PrivacyVerdict(findings, treatment, settled, open_end=opened, harmless=harmless)
 
 
 def strictest(treatments: Iterable[Treatment]) -> Treatment:
@@ -123,4 +130,5 @@ class PrivacyWatch:
         self.kinds |= {found.kind for found in verdict.findings}
         self._treatment = strictest((self._treatment, verdict.treatment))
         settled = 0 if self._treatment == "edge" else verdict.settled
-        return PrivacyVerdict(verdict.findings, self._treatment, settled, verdict.too_long)
+        harmless = verdict.harmless and self._treatment == "allow"
+        return replace(verdict, treatment=self._treatment, settled=settled, harmless=harmless)

@@ -160,7 +160,7 @@ def unexplained(speech: Speech, first: int, last: int) -> bool:
     for run in runs(speech):
         if run.last >= first and run.first <= last and run.digits >= 3 and run.value not in EMERGENCY:
             digits = "".join(c for c in run.value if c.isdigit())
-            explained = _is_fraction(speech, run) or _is_counting(digits) or _followed_by_money(speech, run)
+            explained = is_fraction(speech, run) or is_counting(digits) or _followed_by_money(speech, run)
             if not explained and _cue(speech, run)[0] != "public":
                 return True
     return False
@@ -185,7 +185,7 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     for version in (digits, run.corrected or ""):
         if _LEAST_CARD.get(cue, 13) <= len(version) <= 19 and stdnum.luhn.is_valid(version):
             return found(Kind.CARD, 0.99, "card checksum")
-    if _is_date(speech, start, end) or _is_fraction(speech, run) or (cue is None and _is_counting(digits)):
+    if _is_date(speech, start, end) or is_fraction(speech, run) or (cue is None and is_counting(digits)):
         return None
     if _followed_by_money(speech, run):
         return None
@@ -313,7 +313,7 @@ def _is_year(digits: str) -> bool:
     return len(digits) == 4 and digits[:2] in {"18", "19", "20"}
 
 
-def _is_counting(digits: str) -> bool:
+def is_counting(digits: str) -> bool:
     """Whether the digits only count up or down: "one two three four five six seven"."""
     steps = {int(b) - int(a) for a, b in pairwise(digits)}
     return len(digits) <= 12 and (steps in ({1}, {-1}, {1, -9}, {0}) or "1234567891011".startswith(digits))
@@ -323,7 +323,7 @@ def _is_date(speech: Speech, start: int, end: int) -> bool:
     return any(match.start() <= start < match.end() and end <= match.end() + 1 for match in _DATE.finditer(speech.text))
 
 
-def _is_fraction(speech: Speech, run: Run) -> bool:
+def is_fraction(speech: Speech, run: Run) -> bool:
     """Digits after "point", or a sum: "three point one four one five"."""
     before = speech.values[run.first - 1] if run.first else ""
     after = speech.values[run.last + 1] if run.last + 1 < len(speech.values) else ""

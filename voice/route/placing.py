@@ -1,30 +1,27 @@
 """The router over one conversation: what was private once stays private, in the turn and after it, and in the log."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from voice.core.interfaces import Message
-from voice.privacy.redact import Redactor
+from voice.privacy.gate import PrivacyVerdict
+from voice.privacy.redact import Covered, Redactor, Restorer
 from voice.route.policy import Forecast, Route, RouteState
 from voice.route.router import Decision, Router
 
-
-class Restorer:
-    def __init__(self, redactor: Redactor | None) -> None:
-        self._redactor = redactor
-
-    def feed(self, piece: str) -> str:
-        return piece if self._redactor is None else self._redactor.feed(piece)
-
-    def rest(self) -> str:
-        return "" if self._redactor is None else self._redactor.flush()
+REMEMBERED = 512
+"""Messages of which the judgement is kept; an older one is judged again when it goes out."""
+OPEN_CHARACTERS = 600
+"""So much of what had an open end is read together with what follows it."""
+TOO_LONG = "[TOO LONG TO BE CHECKED]"
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A conversation as it may leave the device, and the way back."""
+    """A conversation as it may leave the device, and the way back. ``redactor`` is None where nothing had to be replaced."""
 
-    messages: Sequence[Message]
+    messages: tuple[Message, ...]
     redactor: Redactor | None
 
     def hide(self, text: str) -> str:
@@ -32,22 +29,16 @@ class Outgoing:
         return text if self.redactor is None else self.redactor.hide(text)
 
     def stream(self) -> Restorer:
+        """The way back of one request's answer, placeholders replaced by what they stand for. Each request has its own."""
         return Restorer(self.redactor)
-
-    def restore(self, piece: str) -> str:
-        """What is certain of a streamed answer after ``piece``, with the placeholders replaced by what they stand for."""
-        return piece if self.redactor is None else self.redactor.feed(piece)
-
-    def rest(self) -> str:
-        """What :meth:`restore` held back, at the end of an answer; to be called before another, too."""
-        return "" if self.redactor is None else self.redactor.flush()
 
 
 class Placing:
     """Where the turns of one conversation are answered. Belongs to one event loop; holds what was private, in memory only.
 
-    A private turn is answered here, and so is the one right after it, which most likely goes on about it. Neither is part of
-    what later goes out, nor is any later answer of the edge's, which has heard the private turn and may speak of it.
+    A private turn is answered here, and so is the one right after it, which most likely goes on about it; the same is true of
+    a turn that broke off where something private may begin. None of these is part of what later goes out, nor, once anything
+    private was said, is any later answer of the edge's, which has heard it and may speak of it.
     """
 
     def __init__(self, router: Router) -> None:
@@ -56,34 +47,55 @@ class Placing:
         self._state = RouteState()
         self._redactor = Redactor()
         self._kept = Redactor()
+        self._judged: OrderedDict[str, Covered | None] = OrderedDict()
+        self._before = ""
+        self._placed = ""
+        self._verdict: PrivacyVerdict | None = None
         self._repeats = False
+        self._cut_off = False
         self._ever_private = False
 
     def begin_turn(self) -> None:
-        """A new turn: it inherits what the last one revealed."""
-        follows = self._watch.treatment == "edge"
+        """A new turn: it inherits what the last one revealed, and how its last placed words ended."""
+        self._before = f"{self._before} {self._placed}".strip()[-OPEN_CHARACTERS:] if self._cut_off else ""
         self._state = RouteState(
-            tainted=follows,
+            tainted=self._is_private or self._cut_off,
             redacted=self._state.redacted or self._watch.treatment == "redact",
             last=self._state.last,
         )
         self._watch = self._router.watch()
-        self._repeats = False
+        self._repeats = self._cut_off = False
+        self._placed, self._verdict = "", None
 
     def place(self, text: str, forecast: Forecast, *, history_tokens: int = 0) -> Decision:
         """The decision on the turn's transcript, or on what is drafted for; other words ask again. About a millisecond.
 
         ``history_tokens``: about what the other tier would have to read anew.
         """
-        self._repeats = self._repeats or self._kept.hide(text) != text
-        tainted = self._state.tainted or self._repeats
-        state = replace(self._state, tainted=tainted, history_tokens=history_tokens)
+        goes_on = self._goes_on(text)
+        self._repeats = self._repeats or goes_on or self._kept.hide(text) != text
+        state = replace(self._state, tainted=self._state.tainted or self._repeats, history_tokens=history_tokens)
         decision = self._router.decide(text, watch=self._watch, state=state, forecast=forecast)
-        self._redactor.redact(text, decision.verdict.findings)
-        if decision.verdict.treatment == "edge":
-            self._kept.redact(text, decision.verdict.findings)
+        verdict = decision.verdict
+        self._redactor.redact(text, verdict.findings)
+        if verdict.treatment == "edge":
+            self._kept.redact(text, verdict.findings)
+        self._placed, self._verdict = text, verdict
+        self._cut_off = verdict.open_end or _ends_in_a_finding(text, verdict)
         self._ever_private = self._ever_private or self._is_private
         return decision
+
+    def _goes_on(self, text: str) -> bool:
+        """Whether this text goes on with something private that broke off before it; what only both together tell is learnt."""
+        if not self._before:
+            return False
+        whole = f"{self._before} {text}"
+        verdict = self._router.gate(whole)
+        across = tuple(found for found in verdict.findings if found.end > len(self._before))
+        self._redactor.redact(whole, across)
+        if verdict.treatment == "edge":
+            self._kept.redact(whole, across)
+        return verdict.treatment == "edge" and bool(across)
 
     def answered(self, tier: Route) -> None:
         """Who answered the turn at hand: that tier has read the conversation, the other would have to."""
@@ -91,24 +103,49 @@ class Placing:
 
     def withholds(self, tier: str) -> bool:
         """Whether the turn at hand, answered by ``tier``, must be left out of what later goes out."""
-        return self._is_private or (tier == "edge" and self._ever_private)
+        return self._is_private or (tier == "edge" and (self._cut_off or self._state.tainted or self._ever_private))
 
     @property
     def _is_private(self) -> bool:
         return self._watch.treatment == "edge" or self._repeats
 
-    def outgoing(self, messages: Sequence[Message], decision: Decision) -> "Outgoing":
+    def remember(self, text: str) -> None:
+        """Judge a message that was added to the history, so that :meth:`outgoing` need not: a few milliseconds at most."""
+        self._covered(text)
+
+    def outgoing(self, messages: Sequence[Message], decision: Decision) -> Outgoing:
         """The conversation as it may leave the device after this decision, which was to let it.
 
         Give it without the turns that :meth:`withholds` named. In a conversation that held anything private every message is
-        searched again: the assistant's, too.
+        searched, the assistant's, too: judged once, and searched again for what was learnt since.
         """
         if not decision.choice.redact and not self._ever_private:
-            return Outgoing(messages, None)
-        return Outgoing([replace(message, text=self.hide(message.text)) for message in messages], self._redactor)
+            return Outgoing(tuple(messages), None)
+        for message in messages:  # all are judged before any is written: one may tell what another repeats
+            self._covered(message.text)
+        hidden = tuple(replace(message, text=self.hide(message.text)) for message in messages)
+        return Outgoing(hidden, self._redactor)
 
     def hide(self, text: str) -> str:
         """``text`` with placeholders for what is private in it, or was in what was said before: what a log may hold."""
-        hidden = self._redactor.hide(text)
-        found = self._router.decide(hidden).verdict
-        return "[TOO LONG TO BE CHECKED]" if found.too_long else self._redactor.redact(hidden, found.findings)
+        covered = self._covered(text)
+        return TOO_LONG if covered is None else self._redactor.hidden(covered)
+
+    def _covered(self, text: str) -> Covered | None:
+        """The text with its findings covered, judged once; ``None`` when it is too long to be judged."""
+        if text in self._judged:
+            self._judged.move_to_end(text)
+            return self._judged[text]
+        verdict = self._verdict if self._verdict is not None and text == self._placed else self._router.decide(text).verdict
+        covered = None if verdict.too_long else Covered(text)
+        if covered is not None:
+            self._redactor.learn(covered, verdict.findings)
+        self._judged[text] = covered
+        if len(self._judged) > REMEMBERED:
+            self._judged.popitem(last=False)
+        return covered
+
+
+def _ends_in_a_finding(text: str, verdict: PrivacyVerdict) -> bool:
+    """Whether what was found last reaches to the end, so that more of it may follow."""
+    return bool(verdict.findings) and not any(map(str.isalnum, text[verdict.findings[-1].end :]))

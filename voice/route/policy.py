@@ -167,6 +167,8 @@ def _privacy(verdict: PrivacyVerdict, state: RouteState) -> str | None:
         return f"private: {', '.join(kinds)}" if kinds else "private: found earlier in this turn"
     if state.tainted:
         return "it follows or repeats private matter that stays on the device"
+    if verdict.open_end:
+        return "its end may be the beginning of something private"
     return None
 
 

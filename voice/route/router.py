@@ -10,7 +10,7 @@ one too long to read all end on the edge, with the reason.
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -110,6 +110,7 @@ class Decision:
             "gate": {
                 "treatment": self.verdict.treatment,
                 "settled": self.verdict.settled,
+                "open_end": self.verdict.open_end,
                 "findings": [_finding(found, text) for found in self.verdict.findings],
             },
             "heads": None if heads is None else {
@@ -151,6 +152,10 @@ class Router:
         """The gate over the growing transcript of one turn; give it to :meth:`decide`."""
         return PrivacyWatch(self.policy.privacy)
 
+    def gate(self, text: str) -> PrivacyVerdict:
+        """What the rules alone find in a text, without the encoder: a fraction of a millisecond."""
+        return gate.check(text, self.policy.privacy)
+
     def decide(
         self,
         text: str,
@@ -190,8 +195,8 @@ class Router:
         if took_ms > BUDGET_MS:
             extra = (*extra, f"the decision took {took_ms:.1f} ms, over its {BUDGET_MS:.0f} ms")
         if extra:
-            choice = Choice(choice.route, (*choice.reasons, *extra), choice.runner_up, choice.pull, choice.redact)
-        return Decision(choice, verdict, heads, took_ms, (gated - read) * 1000.0, (read - started) * 1000.0)
+            choice = replace(choice, reasons=(*choice.reasons, *extra))
+        return Decision(choice, verdict, heads, took_ms, (gated - read) * 1000.0, (read - started) * 1000.0, verdict.harmless)
 
     def _read(self, text: str) -> tuple[Heads | None, str | None]:
         if not text.strip() or len(text) > gate.MAX_CHARACTERS:
