@@ -111,4 +111,6 @@ class Placing:
         """``text`` with placeholders for what is private in it, or was in what was said before: what a log may hold."""
         hidden = self._redactor.hide(text)
         found = self._router.decide(hidden).verdict
+        if found.language is not None:
+            return "[IN A LANGUAGE WITHOUT PRIVACY RULES]"
         return "[TOO LONG TO BE CHECKED]" if found.too_long else self._redactor.redact(hidden, found.findings)
