@@ -2,15 +2,16 @@
 
 Strategy: the share of everyday English words says most, for nothing: nobody speaks German in English words. Where it is low, a
 kept library (py3langid, a naive Bayes classifier over byte n-grams, its model in the package) is asked how likely English is;
-the fewer English words, the less it takes to call a text foreign. Then the same for stretches of four and six words, so that
-a foreign clause in an English sentence is seen. Two words are too few to tell by, three are enough. What is to be played or
-put on a playlist is a title in any language.
+the fewer English words, the less it takes to call a text foreign. Then the same for stretches of four and six words between
+two marks, so that a foreign clause in an English sentence is seen. Two words are too few to tell by, three are enough. What is
+to be played or put on a playlist is a title in any language.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Protocol
 
 from voice.privacy.people import common_words
@@ -52,10 +53,11 @@ MOST_CALLED = 3
 """Words of a command to call somebody by a foreign name."""
 STRETCHES = ((4, 0.25, 0.01), (6, 0.34, 0.02))
 """Words of a stretch, the share of English words up to which it is looked at, how likely English must be for it to pass."""
-MOST_ASKED = 24
+MOST_ASKED = 16
 """So many stretches at most are asked about; of more, every second or third: they overlap."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_BREAK = re.compile(r"[^\w\s'’‘`´-]")
 _ENDING = re.compile(r"'(?:s|re|ve|ll|d|m|t)$")
 
 
@@ -69,24 +71,21 @@ def foreign(text: str) -> str | None:
     Pure and thread-safe; any string is fine. Microseconds for English, a tenth of a millisecond for other languages. The
     first call loads the model, which takes half a second: :func:`load` does so beforehand.
     """
-    words = [found[0].lower().replace("’", "'") for found in _WORD.finditer(unicodedata.normalize("NFC", text))]
+    spoken = list(_WORD.finditer(text := unicodedata.normalize("NFC", text)))
+    words = [found[0].lower().replace("’", "'") for found in spoken]
     if not words:
         return None
-    if any(not word.isascii() for word in words) and (written := _other_script(words)) is not None:
+    if not text.isascii() and (written := _other_script(words)) is not None:
         return written
     if _is_media(words) or (len(words) <= MOST_CALLED and words[0] in CALLING):
         return None
-    words = [word for word in words if word not in EMPTY and word not in SPELLED]
+    kept = [i for i, word in enumerate(words) if word not in EMPTY and word not in SPELLED]
+    breaks = list(accumulate(bool(i and _BREAK.search(text, spoken[i - 1].end(), spoken[i].start())) for i in kept))
+    words = [words[i] for i in kept]
     known = [is_english(word) for word in words]
     if len(words) <= LONGEST and (named := _whole(words, known)) is not None:
         return named
-    for length, most, likely in STRETCHES:
-        low = [at for at in range(len(words) - length + 1) if sum(known[at : at + length]) <= most * length]
-        for at in low[:: len(low) // MOST_ASKED + 1]:
-            name, english = _asked(words[at : at + length])
-            if english < likely and len(set(words[at : at + length])) >= LEAST_WORDS:
-                return name
-    return None
+    return _stretch(words, known, breaks)
 
 
 @cache
@@ -121,6 +120,23 @@ def _whole(words: Sequence[str], known: Sequence[bool]) -> str | None:
     return name if english < _least(share) else None
 
 
+def _stretch(words: Sequence[str], known: Sequence[bool], breaks: Sequence[int]) -> str | None:
+    """The language of the first stretch that is not English; ``breaks`` counts the marks before each word: none is inside."""
+    for length, most, likely in STRETCHES:
+        low = [
+            at
+            for at in range(len(words) - length + 1)
+            if breaks[at] == breaks[at + length - 1]
+            and sum(known[at : at + length]) <= most * length
+            and len(set(words[at : at + length])) >= LEAST_WORDS
+        ]
+        for at in low[:: len(low) // MOST_ASKED + 1]:
+            name, english = _asked(words[at : at + length])
+            if english < likely:
+                return name
+    return None
+
+
 def _least(share: float) -> float:
     """How likely English must be for a text with that share of English words to pass for English."""
     if share < 0.21:
@@ -150,7 +166,7 @@ def _is_media(words: Sequence[str]) -> bool:
 
 def _other_script(words: Sequence[str]) -> str | None:
     """The language of what is written in another script: most of the text, or a stretch of several words or signs."""
-    others = [word for word in words if any(not _is_latin(c) for c in word)]
+    others = [word for word in words if (len(word) > 1 or word >= "\u2e80") and not any(map(_is_latin, word))]
     if not others:
         return None
     signs = sum(map(len, others))
@@ -160,4 +176,5 @@ def _other_script(words: Sequence[str]) -> str | None:
 
 
 def _is_latin(letter: str) -> bool:
+    """Whether a letter is Latin, or an accent or apostrophe beside one."""
     return letter < "\u0250" or not letter.isalpha() or unicodedata.name(letter, "").startswith(("LATIN", "MODIFIER"))
