@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voice.privacy import addresses, emails, language, numbers, people, spoken_form, statements
+from voice.privacy import addresses, emails, keys, language, numbers, people, spoken_form, statements
 from voice.privacy.findings import Finding, Kind, TaggedSpan, merged
 from voice.privacy.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
 from voice.privacy.spoken_form import Speech
@@ -24,7 +24,7 @@ from voice.privacy.votes import THRESHOLD, weighed
 Treatment = Literal["edge", "redact", "allow"]
 """What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
 
-RULES = (numbers, people, emails, addresses, statements)
+RULES = (numbers, people, emails, addresses, statements, keys)
 MAX_CHARACTERS = 6000
 """A longer text is not read: it is taken for private."""
 HELD_WORDS = 8
