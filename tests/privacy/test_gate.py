@@ -55,6 +55,43 @@ def test_finds_what_people_say(text: str, kind: Kind, span: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kind", "span"),
+    [
+        ("my card number is 4,111,111,111,111,111", Kind.CARD, "4,111,111,111,111,111"),
+        ("4,111,111,111,111,111 is the card", Kind.CARD, "4,111,111,111,111,111"),
+        ("my card number is 4,111,111,111,111,112.", Kind.CARD, "4,111,111,111,111,112"),
+        ("call me back at 5,551,212", Kind.PHONE, "5,551,212"),
+        ("my phone number is 2,025,550,143 please call", Kind.PHONE, "2,025,550,143"),
+        ("text 5,551,212 and say hi", Kind.PHONE, "5,551,212"),
+        ("my social security number is 219,099,999", Kind.NATIONAL_ID, "219,099,999"),
+        ("my account number is 12,345,678", Kind.ACCOUNT, "12,345,678"),
+    ],
+)
+def test_numbers_that_are_written_with_commas_are_read(text: str, kind: Kind, span: str) -> None:
+    verdict = check(text, OPEN)
+    assert [(found.kind, text[found.start : found.end]) for found in verdict.findings] == [(kind, span)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the population is 4,111,111",
+        "is the population of berlin 3,700,000",
+        "the phone sold 12,000,000 copies",
+        "the call center took 1,200,000 calls last year",
+        "the bank is worth 1,200,000,000",
+        "what is 1,234,567 times 3",
+        "the social network has 2,900,000,000 users",
+        "how far is 384,400 km on a phone call",
+        "the visa costs $1,000,000",
+        "they paid by card 1,500,000 dollars in all",
+    ],
+)
+def test_what_is_counted_with_commas_is_nobodys_number(text: str) -> None:
+    assert not check(text, OPEN).findings
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "my order number is four five six one two three",

@@ -12,6 +12,7 @@ from voice.core.config import Config, RouteConfig, TraceConfig, TurnConfig
 from voice.core.errors import ConfigError
 from voice.core.interfaces import Message
 from voice.core.trace import TraceLog
+from voice.privacy import language
 from voice.privacy.findings import Kind
 from voice.route.placing import Placing
 from voice.route.policy import Forecast
@@ -84,6 +85,29 @@ def test_the_turn_after_a_private_one_stays_and_so_does_what_repeats_it(router: 
         == "edge"
     )
     assert placing.withholds("edge")
+
+
+def test_a_turn_in_another_language_stays_like_a_private_one_and_so_does_the_next(router: Router) -> None:
+    placing = Placing(router)
+    reachable = Forecast(cloud_first_ms=200.0)
+    hard = "explain how the roman empire came to fall"
+    placing.begin_turn()
+    decision = placing.place("soy seropositivo desde hace tres años", reachable)
+    assert decision.choice.route == "edge"
+    assert decision.choice.reasons == ("there are no privacy rules for Spanish: it stays on the device",)
+    assert placing.withholds("edge")
+    assert "seropositivo" not in placing.hide("soy seropositivo desde hace tres años")
+    placing.begin_turn()
+    follows = placing.place(hard, reachable).choice
+    assert (follows.route, follows.reasons[0]) == ("edge", "it follows or repeats private matter that stays on the device")
+    placing.begin_turn()
+    assert placing.place(hard, reachable).choice.route == "cloud"
+
+
+def test_the_first_turn_does_not_wait_for_the_language_model() -> None:
+    language.load.cache_clear()
+    Router(locate())
+    assert language.load.cache_info().currsize == 1
 
 
 def test_settings_become_a_policy_and_unknown_kinds_are_named() -> None:

@@ -3,7 +3,7 @@
 Strategy: the rules (:mod:`numbers`, :mod:`people`, :mod:`statements`) read the transcript in its spoken forms; the encoder's
 tag head adds what no rule expects and confirms what a rule only suspects (a given name may be a film star's). Both sides vote
 on the same characters; a finding stands from ``THRESHOLD`` on. The gate fails closed: a long run of digits that nothing
-explains is private, so is a text too long to be read in time.
+explains is private, so is a text too long to be read in time, and one in a language for which there are no rules.
 
 On a partial transcript the last words may be the beginning of something ("my card number is four one"), so with
 ``final=False`` the gate also says how much of the text is *settled*: no later word can make anything before it private in the
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voice.privacy import addresses, emails, numbers, open_end, people, spoken_form, statements
+from voice.privacy import addresses, emails, keys, language, numbers, open_end, people, spoken_form, statements
 from voice.privacy.findings import Finding, Kind, TaggedSpan, merged
 from voice.privacy.lexicon import BIRTH, CUES, EMAIL_CUES, PERSON
 from voice.privacy.spoken_form import Speech
@@ -24,13 +24,16 @@ from voice.privacy.votes import THRESHOLD, weighed
 Treatment = Literal["edge", "redact", "allow"]
 """What a kind asks for: stay on the device; leave with a placeholder in its place; leave."""
 
-RULES = (numbers, people, emails, addresses, statements)
+RULES = (numbers, people, emails, addresses, statements, keys)
 MAX_CHARACTERS = 6000
 """A longer text is not read: it is taken for private."""
 HELD_WORDS = 8
 """The last words of a partial transcript that are never settled: a name before "at gmail dot com" is not yet one."""
 HELD_AFTER_CUE = 16
 """Within so many words behind a cue ("my card number is") nothing is settled."""
+
+SURE_WORDS = 6
+"""A transcript of so many words that was in another language was: a later one that is not does not undo it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class PrivacyVerdict:
         too_long: the text was not read because of its length; the treatment is then "edge".
         open_end: the end of the text may be the beginning, or a half, of something private: a pause must not let it out.
         harmless: no word of it can be part of anything private, whatever follows; partial or not, all of it is settled.
+        language: the language of the text, or of a stretch of it, for which there are no rules; the treatment is then "edge".
     """
 
     findings: tuple[Finding, ...]
@@ -63,6 +67,7 @@ class PrivacyVerdict:
     too_long: bool = False
     open_end: bool = False
     harmless: bool = False
+    language: str | None = None
 
 
 def check(
@@ -74,11 +79,18 @@ def check(
     speech = spoken_form.read(text)
     suspected = [found for rules in RULES for found in rules.find(speech)]
     findings = merged(found for found in weighed(suspected, tags, speech) if found.confidence >= THRESHOLD)
-    treatment = strictest(policy.of(found.kind) for found in findings)
+    treatment = treatment_of(findings, policy)
+    if (foreign := language.foreign(text)) is not None:
+        return PrivacyVerdict(findings, "edge", 0, language=foreign)
     opened = open_end.reason(speech, findings) is not None
     harmless = not findings and not opened and open_end.harmless(speech)
     settled = len(text) if final or harmless else _settled(speech, findings)
     return PrivacyVerdict(findings, treatment, settled, open_end=opened, harmless=harmless)
+
+
+def treatment_of(findings: Iterable[Finding], policy: PrivacyPolicy) -> Treatment:
+    """The strictest treatment that any of the findings asks for."""
+    return strictest(policy.of(found.kind) for found in findings)
 
 
 def strictest(treatments: Iterable[Treatment]) -> Treatment:
@@ -111,24 +123,30 @@ def _settled(speech: Speech, findings: tuple[Finding, ...]) -> int:
 class PrivacyWatch:
     """The gate over one turn's growing transcript. Not thread-safe; one a turn.
 
-    What was found once stays: a partial transcript that lost the private words does not make the turn public again.
+    What was found once stays: a partial transcript that lost the private words does not make the turn public again. A language
+    stays only once ``SURE_WORDS`` words were in it: "add tara blaise" sounds foreign until "to my playlist" follows.
     """
 
     def __init__(self, policy: PrivacyPolicy) -> None:
         self._policy = policy
         self._treatment: Treatment = "allow"
+        self._language: str | None = None
+        self._is_sure = False
         self.kinds: set[Kind] = set()
 
     @property
     def treatment(self) -> Treatment:
         """The strictest treatment so far."""
-        return self._treatment
+        return "edge" if self._language is not None else self._treatment
 
     def see(self, text: str, tags: tuple[TaggedSpan, ...] | None = None, *, final: bool = False) -> PrivacyVerdict:
         """The verdict on the transcript so far, no milder than any before it in this turn."""
         verdict = check(text, self._policy, tags, final=final)
         self.kinds |= {found.kind for found in verdict.findings}
-        self._treatment = strictest((self._treatment, verdict.treatment))
-        settled = 0 if self._treatment == "edge" else verdict.settled
-        harmless = verdict.harmless and self._treatment == "allow"
-        return replace(verdict, treatment=self._treatment, settled=settled, harmless=harmless)
+        asked = verdict.treatment if verdict.language is None else treatment_of(verdict.findings, self._policy)
+        self._is_sure = self._is_sure or (verdict.language is not None and len(text.split()) >= SURE_WORDS)
+        self._language = verdict.language or (self._language if self._is_sure else None)
+        self._treatment = strictest((self._treatment, asked))
+        settled = 0 if self.treatment == "edge" else verdict.settled
+        harmless = verdict.harmless and self.treatment == "allow"
+        return replace(verdict, treatment=self.treatment, settled=settled, harmless=harmless, language=self._language)

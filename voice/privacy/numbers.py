@@ -19,7 +19,7 @@ import stdnum.us.ssn
 from stdnum.exceptions import ValidationError
 
 from voice.privacy.findings import Finding, Kind
-from voice.privacy.lexicon import CORRECTIONS, CUES, CURRENCY, JOINTS, MIN_DIGITS, MONTHS, PUBLIC_CUES
+from voice.privacy.lexicon import CORRECTIONS, CUES, CURRENCY, JOINTS, MIN_DIGITS, MONTHS, NOT_A_NAME, PUBLIC_CUES
 from voice.privacy.spoken_form import Atom, Speech
 
 CLOSED_DIGITS = 7
@@ -64,6 +64,9 @@ def find(speech: Speech) -> Iterator[Finding]:
     for run in runs(speech):
         has_digit = True
         if (found := _judge(speech, run)) is not None:
+            yield found
+    for i, atom in enumerate(speech.atoms):
+        if atom.kind == "quantity" and "," in atom.value and (found := _judge_grouped(speech, i)) is not None:
             yield found
     if not has_digit:
         return
@@ -210,6 +213,23 @@ def _judge(speech: Speech, run: Run) -> Finding | None:
     return None
 
 
+def _judge_grouped(speech: Speech, i: int) -> Finding | None:
+    """Whether a number with commas, as recognition writes long ones, is private: what names it tells, if it counts nothing."""
+    atom, values = speech.atoms[i], speech.values
+    digits = atom.value.replace(",", "")
+    before, after = values[i - 1] if i else "", values[i + 1] if i + 1 < len(values) else ""
+    counts = after.isalpha() and after not in JOINTS and after not in NOT_A_NAME
+    if not digits.isdigit() or len(digits) < CLOSED_DIGITS or counts or before in CURRENCY or after in CURRENCY:
+        return None
+    cue, _ = _cue(speech, Run(digits, i, i, None))
+    if _LEAST_CARD.get(cue, 13) <= len(digits) <= LONGEST_CARD and stdnum.luhn.is_valid(digits):
+        return Finding(Kind.CARD, atom.start, atom.end, 0.99, "card checksum")
+    names = before in _NAMING or before in CUES
+    if isinstance(cue, Kind) and cue is not Kind.BIRTH_DATE and names and len(digits) >= MIN_DIGITS.get(cue, 4):
+        return Finding(cue, atom.start, atom.end, 0.85, f"cue: {cue}")
+    return None
+
+
 def _judge_code(run: Run, cue: Kind | str | None, *, count: int, start: int, end: int) -> Finding | None:
     """Whether letters and digits together are private."""
     if _valid_iban(run.value):
@@ -263,6 +283,8 @@ def _said(values: list[str], i: int, run: Run) -> Kind | Literal["public"] | Non
     return "public" if value in PUBLIC_CUES else None
 
 
+_NAMING = frozenset("is was at on to me back number numbers no : = # now please it's".split())
+"""Words right before a number that is given, not counted: "call me back at"."""
 _LOCKED = frozenset(
     "gate door alarm entry entrance lock safe security access garage building pin unlock login sms backup".split()
 )

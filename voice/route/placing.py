@@ -15,6 +15,7 @@ REMEMBERED = 512
 OPEN_CHARACTERS = 600
 """So much of what had an open end is read together with what follows it."""
 TOO_LONG = "[TOO LONG TO BE CHECKED]"
+FOREIGN = "[IN A LANGUAGE WITHOUT PRIVACY RULES]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Placing:
         self._state = RouteState()
         self._redactor = Redactor()
         self._kept = Redactor()
-        self._judged: OrderedDict[str, Covered | None] = OrderedDict()
+        self._judged: OrderedDict[str, Covered | str] = OrderedDict()
         self._before = ""
         self._placed = ""
         self._verdict: PrivacyVerdict | None = None
@@ -129,16 +130,16 @@ class Placing:
     def hide(self, text: str) -> str:
         """``text`` with placeholders for what is private in it, or was in what was said before: what a log may hold."""
         covered = self._covered(text)
-        return TOO_LONG if covered is None else self._redactor.hidden(covered)
+        return covered if isinstance(covered, str) else self._redactor.hidden(covered)
 
-    def _covered(self, text: str) -> Covered | None:
-        """The text with its findings covered, judged once; ``None`` when it is too long to be judged."""
+    def _covered(self, text: str) -> Covered | str:
+        """The text with its findings covered, judged once; or what stands in its place, where it cannot be judged."""
         if text in self._judged:
             self._judged.move_to_end(text)
             return self._judged[text]
         verdict = self._verdict if self._verdict is not None and text == self._placed else self._router.decide(text).verdict
-        covered = None if verdict.too_long else Covered(text)
-        if covered is not None:
+        covered: Covered | str = TOO_LONG if verdict.too_long else FOREIGN if verdict.language is not None else Covered(text)
+        if isinstance(covered, Covered):
             self._redactor.learn(covered, verdict.findings)
         self._judged[text] = covered
         if len(self._judged) > REMEMBERED:

@@ -162,6 +162,8 @@ def _drafted(choice: Choice, forecast: Forecast, policy: Policy) -> Choice:
 def _privacy(verdict: PrivacyVerdict, state: RouteState) -> str | None:
     if verdict.too_long:
         return "too long to be checked for private matter in time"
+    if verdict.language is not None:
+        return f"there are no privacy rules for {verdict.language}: it stays on the device"
     if verdict.treatment == "edge":
         kinds = sorted({str(found.kind) for found in verdict.findings})
         return f"private: {', '.join(kinds)}" if kinds else "private: found earlier in this turn"

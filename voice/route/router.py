@@ -16,7 +16,7 @@ from typing import cast
 
 from voice.core.config import RouteConfig
 from voice.core.errors import ConfigError, ModelMissing
-from voice.privacy import gate
+from voice.privacy import gate, language
 from voice.privacy.findings import Finding, Kind
 from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict, PrivacyWatch, Treatment
 from voice.route import policy
@@ -135,7 +135,7 @@ def _finding(found: Finding, text: str | None) -> dict[str, object]:
 
 
 class Router:
-    """One per process; thread-safe. Loading takes a few hundred milliseconds, a decision about one."""
+    """One per process; thread-safe. Loading takes about a second, a decision about a millisecond."""
 
     def __init__(self, folder: Path, rules: Policy | None = None) -> None:
         """Load the model and run it once, so that the first turn is as quick as the others.
@@ -146,6 +146,7 @@ class Router:
         self.policy = rules or Policy()
         self._encoder = Encoder(folder)
         self.thresholds: dict[str, dict[str, float]] = self._encoder.card["thresholds"]
+        language.load()
         self.decide("warm up, please: call me at seven", forecast=Forecast(cloud_first_ms=200.0))
 
     def watch(self) -> PrivacyWatch:

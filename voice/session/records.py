@@ -54,15 +54,24 @@ class TurnRecorder:
             turn.trace.details |= labels(entry) | {"cost": spent(entry, self._cost.currency)}
             if self._ledger is not None:
                 self._ledger.record(entry)
-            withheld = self._placing is not None and self._placing.withholds(turn.tier)
-            self.history.add(turn.said, turn.answer_heard(self._clock.now_s()), withheld=withheld)
-            if self._placing is not None:
-                self._placing.answered(turn.tier)
+            self._remember(turn)
         record = turn.record(reason, turn.heard(self._clock.now_s()))
         if self._trace is not None:
             hide = self._placing.hide if self._placing is not None and self._config.trace.text else None
             self._trace.write(record if hide is None else with_texts(record, hide))
         return record
+
+    def _remember(self, turn: Turn) -> None:
+        """Add it to the history. What may go out later is judged now, message by message, not when somebody waits for it."""
+        placing, heard = self._placing, turn.answer_heard(self._clock.now_s())
+        withheld = placing is not None and placing.withholds(turn.tier)
+        self.history.add(turn.said, heard, withheld=withheld)
+        if placing is None:
+            return
+        placing.answered(turn.tier)
+        if not withheld:
+            for text in filter(None, (turn.said, heard)):
+                placing.remember(text)
 
     def _bill(self, turn: Turn) -> Entry:
         now_s = self._clock.now_s()
