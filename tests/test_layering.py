@@ -1,6 +1,7 @@
 """The shape of the code: who may import whom, no circles, no file that outgrew itself, no name that stands twice."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def test_a_room_imports_what_it_may(path: Path) -> None:
         raise AssertionError(f"{path.relative_to(ROOT)}: {room} may not import {', '.join(sorted(not_allowed))}")
 
 
+@functools.cache
 def arrows() -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path in FILES:
