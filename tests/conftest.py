@@ -9,10 +9,11 @@ from hypothesis import settings
 from tests import needs
 
 settings.register_profile("voice", deadline=None)
-settings.load_profile("voice")
+settings.register_profile("quick", deadline=None, max_examples=20)
 
 NOT_TESTED = needs.NotTested()
 ALLOWED = needs.excused()
+settings.load_profile("quick" if "packages" in ALLOWED else "voice")
 if "packages" in ALLOWED:
     sys.meta_path.append(needs.PackageExcuse(NOT_TESTED))
 

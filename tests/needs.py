@@ -5,6 +5,7 @@
 """
 
 import functools
+import importlib.util
 import os
 import shutil
 import sys
@@ -49,7 +50,8 @@ def _no_models() -> str:
 
 
 def _no_packages() -> str:
-    return ""  # asked for by who imports them: see `excuse_packages`
+    lacking = [name for name in HEAVY if importlib.util.find_spec(name) is None]
+    return f"packages are not installed ({', '.join(lacking)}): scripts/test" if lacking else ""
 
 
 def _no_full_device() -> str:

@@ -50,6 +50,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """The modules of the package that a file imports, wherever in the file."""
     found: set[str] = set()

@@ -12,6 +12,8 @@ from voice.models import locate, store, tune
 from voice.models.manifest import Model
 from voice.models.tuned import Trial
 
+pytestmark = pytest.mark.needs("packages")
+
 
 def a_trial(
     kind: str = "q8_0", *, prefill: float = 10, decode: float = 1, agreement: float = 1, divergence: float = 0
