@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests import needs
+from tests.order import shuffled
 
 settings.register_profile("voice", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
@@ -35,13 +36,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files stay together: what they load once is loaded once."""
     if config.getoption("--random-order"):
-        chance = random.Random(config.getoption("--seed"))
-        files = sorted({item.path for item in items})
-        place = {path: number for number, path in enumerate(chance.sample(files, len(files)))}
-        chance.shuffle(items)
-        items.sort(key=lambda item: place[item.path])
+        items[:] = shuffled(items, config.getoption("--seed"), lambda item: item.path)
 
 
 @pytest.hookimpl(tryfirst=True)

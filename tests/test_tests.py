@@ -104,3 +104,10 @@ def test_every_test_can_fail(path: Path) -> None:
 )
 def test_what_counts_as_able_to_fail(body: str, can: bool) -> None:
     assert powerless(f"def test_it():\n {body}\n", frozenset({"check"})) == ([] if can else ["test_it"])
+
+
+def test_the_folders_mirror_the_code() -> None:
+    own = {Path(name) for name in ("fakes", "scenarios", "scripts", "web/vendor")}
+    folders = {path.parent.relative_to(ROOT) for path in FILES}
+    assert len(folders) > 20
+    assert [str(folder) for folder in sorted(folders - own) if not (ROOT.parent / "voice" / folder).is_dir()] == []
