@@ -28,6 +28,8 @@ def never_empty(node: ast.expr) -> bool:
             return bool(value)
         case ast.Name(id=name):
             return name.isupper()
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Name(id=first), ast.BinOp(left=ast.Name(id=again), right=more)]):
+            return first == again and never_empty(more)
         case ast.Call(func=ast.Name(id="range"), args=limits):
             return all(isinstance(limit, ast.Constant) for limit in limits)
         case ast.Call(func=ast.Name(id="enumerate" | "zip" | "zip_longest"), args=[first, *_]):
@@ -95,6 +97,8 @@ def test_every_test_can_fail(path: Path) -> None:
         ("for one in found:\n  assert one", False),
         ("for one in ():\n  assert one", False),
         ("for one in (1, 2):\n  assert one", True),
+        ("for one in range(first, first + BATCH):\n  assert one", True),
+        ("for one in range(first, first + more):\n  assert one", False),
         ("for number, one in enumerate(TEXTS):\n  assert one", True),
         ("assert found\n for one in found:\n  assert one", True),
         ("with pytest.raises(ValueError):\n  work()", True),
