@@ -1,6 +1,7 @@
 """Set up voice in this checkout's ``.venv``: packages, llama.cpp compiled for this machine, models. Standard library only.
 
-``python -m scripts.setup start`` or ``test``; called by ``scripts/start`` and ``scripts/test``.
+``python -m scripts.setup start``, ``test`` or ``quick``; called by ``scripts/start`` and ``scripts/test``. ``quick`` installs
+packages alone: without the engines, nothing compiled, no models.
 
 Strategy: a stamp in ``.venv`` says what was set up last; when nothing that matters has changed since, nothing is done.
 Otherwise every step is repeated, and each is quick when its work is already done, so an interrupted set-up is simply run again.
@@ -66,7 +67,7 @@ def current_key() -> str:
 
 
 def is_set_up(stamp: str, key: str, profile: str) -> bool:
-    """Whether the stamp's text says that nothing is to do. A set-up for tests serves for a start too."""
+    """Whether the stamp's text says that nothing is to do. A set-up for tests serves for all."""
     known_key, _, known_profile = stamp.strip().partition(" ")
     return known_key == key and known_profile in {profile, "test"}
 
@@ -308,30 +309,43 @@ def edge_gguf() -> Path:
     )
 
 
+def install(lock: str, screen: Screen) -> None:
+    """The packages of a lock file, and this project. The lock names them all, so that pip need not look for more."""
+    with screen.step("Python packages") as progress:
+        hashed = [*PIP, "install", "--progress-bar=off", "--no-compile", "--no-deps", "--require-hashes", "-r"]
+        run([*hashed, REQUIREMENTS / lock], progress, "installing the Python packages")
+    with screen.step("voice itself") as progress:
+        run([*PIP, "install", "--no-deps", "--no-build-isolation", "-e", ROOT], progress, "installing voice")
+
+
 def set_up(profile: str, screen: Screen) -> None:
-    """All steps. Safe to repeat and to interrupt."""
+    """All steps of a profile. Safe to repeat and to interrupt."""
     screen.say(f"Setting up voice in {VENV} (log: {LOG})")
-    if not STAMP.exists():
+    if not STAMP.exists() and profile != "quick":
         check_space()
     STAMP.unlink(missing_ok=True)
-    hashed = [*PIP, "install", "--progress-bar=off", "--no-compile", "--require-hashes", "-r"]
     with screen.step("build tools") as progress:
+        hashed = [*PIP, "install", "--progress-bar=off", "--no-compile", "--require-hashes", "-r"]
         run([*hashed, REQUIREMENTS / "build.lock"], progress, "installing the build tools")
+    if profile == "quick":
+        install("quick.lock", screen)
+    else:
+        set_up_engines("dev.lock" if profile == "test" else "runtime.lock", screen)
+    STAMP.write_text(f"{current_key()} {profile}\n", encoding="utf-8")
+
+
+def set_up_engines(lock: str, screen: Screen) -> None:
+    """Packages, models and llama.cpp, which is compiled meanwhile."""
     llama = Llama(screen)
     try:
         llama.begin()
-        lock = "dev.lock" if profile == "test" else "runtime.lock"
-        with screen.step("Python packages") as progress:
-            run([*hashed, REQUIREMENTS / lock], progress, "installing the Python packages")
-        with screen.step("voice itself") as progress:
-            run([*PIP, "install", "--no-deps", "--no-build-isolation", "-e", ROOT], progress, "installing voice")
+        install(lock, screen)
         with screen.step("models"):
             models("fetch")
         name = llama.finish(edge_gguf())
         screen.say(f"  llama.cpp works on this machine (build: {name})")
     finally:
         llama.clean()
-    STAMP.write_text(f"{current_key()} {profile}\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -357,6 +371,8 @@ def main(profile: str) -> int:
         begin_s = time.monotonic()
         key = current_key()
         if STAMP.exists() and is_set_up(STAMP.read_text(encoding="utf-8"), key, profile):
+            if profile == "quick":
+                return 0
             models("fetch", "--quiet", *(["--tune"] if profile == "start" and not os.environ.get("VOICE_NO_TUNE") else []))
             return 0
         with alone(screen):

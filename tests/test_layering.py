@@ -1,6 +1,7 @@
 """The shape of the code: who may import whom, no circles, no file that outgrew itself, no name that stands twice."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """The modules of the package that a file imports, wherever in the file."""
     found: set[str] = set()
@@ -80,6 +82,7 @@ def test_a_room_imports_what_it_may(path: Path) -> None:
         raise AssertionError(f"{path.relative_to(ROOT)}: {room} may not import {', '.join(sorted(not_allowed))}")
 
 
+@functools.cache
 def arrows() -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for path in FILES:

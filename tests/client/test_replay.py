@@ -77,7 +77,7 @@ async def test_a_recording_is_played_and_timed() -> None:
             took_s = client.clock.now_s() - began
     assert (turn.transcript, turn.reply, turn.end_reason) == ("a sound", "You said a sound.", "completed")
     assert turn.ttfa_ms is not None
-    assert 250 <= turn.ttfa_ms < 1000  # 200 ms until the script is sure, then 50 ms of leading silence
+    assert 250 <= turn.ttfa_ms < 5000  # 200 ms until the script is sure, then 50 ms of leading silence
     assert took_s > 0.6 + 0.8
     heard = np.concatenate(house.conversations[0].heard)
     assert np.array_equal(

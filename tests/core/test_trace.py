@@ -61,7 +61,7 @@ def test_the_log_rotates_by_size(tmp_path: Path) -> None:
     assert log.lost == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.needs("full-device")
 def test_a_full_disk_loses_lines_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "turns.jsonl"
     path.symlink_to("/dev/full")

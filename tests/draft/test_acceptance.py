@@ -79,6 +79,7 @@ def fit(rule: Rule, seed: int) -> float:
     return p_value(counts, p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [drafted, first_choice])
 def test_the_drafted_answer_cannot_be_told_from_the_targets(rule: Rule) -> None:
     values = [fit(rule, seed) for seed in (3, 4)]
@@ -90,6 +91,7 @@ def test_a_wrong_rule_is_told(rule: Rule) -> None:
     assert fit(rule, 3) < 1e-6
 
 
+@pytest.mark.slow
 def test_whole_blocks_are_distributed_as_the_targets_own_pairs_of_words() -> None:
     """Two draft tokens and a bonus, from rows that depend on the word before: the joint distribution of two words."""
     p, q = pair(7)
@@ -110,6 +112,7 @@ def test_whole_blocks_are_distributed_as_the_targets_own_pairs_of_words() -> Non
     assert p_value(counts.ravel(), joint.ravel()) > 0.01
 
 
+@pytest.mark.slow
 def test_kept_as_often_as_the_formula_says() -> None:
     p, q = pair(11)
     rng = np.random.default_rng(1)

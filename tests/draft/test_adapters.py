@@ -55,6 +55,7 @@ async def test_nothing_follows_the_end_of_a_reply(adapter: Adapter, engine: Call
         await verifier.aclose()
 
 
+@pytest.mark.slow
 @both
 async def test_a_sampled_draft_comes_from_the_targets_distribution(adapter: Adapter, engine: Callable[..., Engine]) -> None:
     sampling = Sampling(0.9, top_k=6, top_p=0.9)

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.draft.scripted import scripted
-from voice import models
 from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig
 from voice.draft.check import check
 from voice.draft.connect import plain
@@ -30,8 +29,6 @@ async def test_nobody_there() -> None:
 
 @pytest.mark.real
 async def test_the_same_model_and_another_one() -> None:
-    if not models.locate(LlmConfig().model).is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     edge = EdgeModel(LlmConfig(conversations=1, context_tokens=512, threads=1))
     try:
         async with scripted(edge) as server:

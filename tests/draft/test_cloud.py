@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 import pytest
 
-from voice import models
 from voice.core.config import DraftConfig, LlmConfig, VerifierConfig
 from voice.core.errors import CloudError, ConfigError
 from voice.core.interfaces import Message, Usage
@@ -23,8 +22,6 @@ FRANCE = [Message("user", "What is the capital of France?")]
 
 @pytest.fixture(scope="module")
 def edge() -> Iterator[EdgeModel]:
-    if not models.locate(LlmConfig().model).is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     found = EdgeModel(LlmConfig(conversations=2, context_tokens=512, threads=1))
     yield found
     found.close()

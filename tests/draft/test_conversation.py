@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from voice import models
 from voice.audio.files import read_audio
 from voice.core.config import CloudConfig, Config, DraftConfig, LlmConfig, RouteConfig, TtsConfig, VerifierConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Message, Token
@@ -30,8 +29,6 @@ TURNS = 2
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    if not models.locate(LlmConfig().model).is_file():
-        pytest.skip("the models are not on this machine: run `voice models fetch`")
     found = Target(VerifierConfig(clients=6, context_tokens=2048, threads=1))
     yield found
     found.close()

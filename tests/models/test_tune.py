@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import math
 from collections.abc import Sequence
@@ -12,6 +11,8 @@ from voice.core.errors import ModelError, ModelMissing
 from voice.models import locate, store, tune
 from voice.models.manifest import Model
 from voice.models.tuned import Trial
+
+pytestmark = pytest.mark.needs("packages")
 
 
 def a_trial(
@@ -120,10 +121,6 @@ def test_a_real_child_that_fails_says_why(tmp_path: Path) -> None:
         tune._run_child(["measure", str(tmp_path / "absent.gguf"), "1", str(tmp_path / "r.npz")])
 
 
-needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
-
-
-@needs_llama
 def test_divergence_is_that_of_the_definition() -> None:
     from voice.models.trial import divergence, log_softmax
 
@@ -137,7 +134,6 @@ def test_divergence_is_that_of_the_definition() -> None:
 
 
 @pytest.mark.real
-@needs_llama
 def test_the_shipped_model_agrees_with_itself_and_q8_0_is_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from voice.models import manifest, trial
     from voice.models.trial import TrialEngine, compare, quantise

@@ -139,10 +139,10 @@ def test_a_flood_closes_the_connection() -> None:
 
 def test_twenty_a_second_for_a_minute_are_fine_and_audio_is_not_counted() -> None:
     codec = PcmCodec(max_control_per_s=20)
-    for n in range(1200):
-        codec.receive('{"type":"played","turn":1,"ms":1}', n / 20)
-        for _ in range(5):
-            codec.receive(b"ab", n / 20)
+    a_tick: list[str | bytes] = ['{"type":"played","turn":1,"ms":1}', *[b"ab"] * 5]
+    actions = [codec.receive(message, n / 20) for n in range(1200) for message in a_tick]
+    assert sum(isinstance(action, Audio) for action in actions) == 5 * 1200
+    assert len(actions) == 6 * 1200
 
 
 def test_wrong_frames_share_the_allowance() -> None:

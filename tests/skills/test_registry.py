@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint
 from typing import Any, Literal
@@ -105,14 +104,13 @@ def test_a_skill_that_hangs_holds_nobody_up_for_long_and_is_not_asked_again() ->
 
     @skill("hang")
     def hangs() -> str:
-        let_go.wait(10)
+        let_go.wait(60)
         return "late"
 
     async def asking() -> None:
         library = SkillRegistry([("hangs", hangs)])
-        began_s = time.monotonic()
-        assert await library.ask("hang", context) is None
-        assert time.monotonic() - began_s < 5
+        async with asyncio.timeout(30):
+            assert await library.ask("hang", context) is None
         assert "hangs" not in library.names
         let_go.set()
         library.close()
@@ -125,7 +123,7 @@ def test_a_skill_that_hangs_holds_nobody_up_for_long_and_is_not_asked_again() ->
     [
         ("no_such_module_here:x", "No module named"),
         ("voice.skills.registry:no_such_thing", "no_such_thing"),
-        ("voice.skills.registry:Library", "not iterable"),
+        ("voice.skills.registry:SkillRegistry", "not iterable"),
         ("voice.skills.sums:SKILLS", "phrase"),
         ("os:sep", "phrase"),
     ],
@@ -164,8 +162,12 @@ def test_an_argument_that_cannot_be_said_is_refused() -> None:
 
 @given(st.text(alphabet="ab()[]|{} ", max_size=12))
 def test_any_phrase_is_taken_or_refused(phrase: str) -> None:
+    words = "".join(f" {word}" for word in phrase.split())
+    plain = not set(phrase) & set("()[]|{}")
     try:
         pattern = compile_phrase(phrase, {})
     except ValueError:
+        assert not plain
         return
-    pattern.fullmatch(" a b")
+    assert (pattern.fullmatch(words) is not None) or not plain
+    assert pattern.fullmatch(" c") is None

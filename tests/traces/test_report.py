@@ -112,6 +112,7 @@ def test_ticks_are_round_and_inside() -> None:
     assert all(low <= tick <= high for low, high in ((-3.2, 7.9), (0, 1e15), (0.1, 0.13)) for tick in ticks(low, high, 5))
 
 
+@pytest.mark.needs("chromium")
 async def test_in_a_browser_axe_finds_nothing_and_a_phone_is_wide_enough(tmp_path: Path) -> None:
     log = tmp_path / "turns.jsonl"
     log.write_bytes(lines(turn(1), turn(2, ttfa=430.0, user_text="What is a kettle?", reply_text="It boils water.")) + b"x\n")

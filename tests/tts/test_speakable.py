@@ -106,6 +106,6 @@ def test_plain_prose_comes_back_as_it_is(words: list[str], end: str) -> None:
     "unit", ["a", " ", "1", "*", "_", "|", "[", "](", "<a", "a.", "1,", ",", "-", " - ", "`", "\n", "$", "a@", "😀", "| "]
 )
 def test_hostile_text_takes_no_longer_than_its_length_warrants(unit: str) -> None:
-    began = time.perf_counter()
+    began_s = time.thread_time()  # of the processor: others may use it too
     speakable(unit * (20_000 // len(unit)))
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began_s < 1

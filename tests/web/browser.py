@@ -2,14 +2,12 @@
 
 import base64
 import hashlib
-import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from tests import needs
 from voice.audio.formats import float_from_pcm16
 from voice.audio.resample import resample
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _QUIET = (
     "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync "
     "--disable-dev-shm-usage --no-first-run --autoplay-policy=user-gesture-required"
@@ -69,15 +66,6 @@ registerProcessor("tap", Tap);
 """
 
 
-def chromium() -> str:
-    """Where Chromium is; skips the test that asks when it or playwright is missing."""
-    pytest.importorskip("playwright", reason="playwright is not installed: scripts/test installs it, or pip install playwright")
-    for name in _NAMES:
-        if (path := shutil.which(name)) is not None:
-            return path
-    pytest.skip("there is no Chromium on this machine: sudo apt install chromium, or put one on the PATH")
-
-
 @asynccontextmanager
 async def page_at(
     url: str, *, microphone: Path | None = None, flags: Iterable[str] = (), tap: bool = True, **context_options: Any
@@ -87,7 +75,8 @@ async def page_at(
 
     What the page's scripts log as an error, or throw, fails the test.
     """
-    executable = chromium()
+    executable = needs.chromium()
+    assert executable is not None, 'a test that opens a page is marked needs("chromium")'
     from playwright.async_api import async_playwright
 
     microphone_flags = (

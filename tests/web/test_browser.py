@@ -26,6 +26,7 @@ from voice.session.conversation import Conversation
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
+pytestmark = pytest.mark.needs("chromium")
 PLAYING = "document.documentElement.dataset.playing === 'true'"
 SILENT = "document.documentElement.dataset.playing === 'false'"
 RECORD = {

@@ -6,8 +6,10 @@ again replaces it. With SQLite, write-ahead logging and a full sync make what wa
 cut. A database that cannot be written loses rows, which are counted, and never a conversation.
 """
 
+import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from concurrent.futures import Future
@@ -107,7 +109,8 @@ def connect(url: str) -> sql.Engine:
 
 def _careful(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    with contextlib.suppress(sqlite3.OperationalError):  # locked: another process is just switching the same file
+        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()
 

@@ -49,8 +49,6 @@ def test_two_samples_of_one_distribution_and_of_two() -> None:
 @pytest.mark.real
 async def test_against_a_verifier_that_runs() -> None:
     path = models.locate(VerifierConfig().model)
-    if not path.is_file():
-        pytest.skip("the language model is not on this machine: run `voice models fetch`")
     target = await asyncio.to_thread(Target, VerifierConfig(clients=2, context_tokens=512))
     try:
         async with VerifierServer(msgspec.structs.replace(target.config, port=0), target, token_ms=10.0) as server:

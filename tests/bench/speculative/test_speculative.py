@@ -81,7 +81,6 @@ def test_cells_in_which_the_formula_allows_two_are_told_from_the_others() -> Non
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     cells = [
         {"rtt_ms": rtt, "token_ms": token, "steady_speedup": 1.0 + token / 50, "expected": 1.2, "speedup": 1.1}
         for rtt in (0, 50)

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from scripts import llama_build, setup
 from voice.core import cpu
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 CPUINFO = "processor\t: 0\nmodel name\t: Fast CPU\nflags\t\t: fpu avx2 fma f16c bmi2 {more}\n\nprocessor\t: 1\n"
 
@@ -87,15 +88,23 @@ def test_an_unsupported_python_is_refused(version: tuple[int, int]) -> None:
         setup.check_python(version)
 
 
-def test_a_supported_python_is_not_refused() -> None:
-    for minor in (11, 12, 13):
-        setup.check_python((3, minor))
+def test_only_three_pythons_are_taken() -> None:
+    taken = []
+    for minor in range(5, 20):
+        with contextlib.suppress(setup.SetupError):
+            setup.check_python((3, minor))
+            taken.append(minor)
+    assert taken == [11, 12, 13]
 
 
 def test_the_stamp_changes_with_every_part_and_knows_its_profile() -> None:
     assert len({setup.stamp_key(parts) for parts in (["a", "b"], ["ab", ""], ["b", "a"], ["a", "b", ""])}) == 4
     assert setup.is_set_up("k start\n", "k", "start")
     assert setup.is_set_up("k test\n", "k", "start")
+    assert setup.is_set_up("k test\n", "k", "quick")
+    assert not setup.is_set_up("k start\n", "k", "quick")
+    assert not setup.is_set_up("k quick\n", "k", "test")
+    assert not setup.is_set_up("k quick\n", "k", "start")
     assert not setup.is_set_up("k start\n", "k", "test")
     assert not setup.is_set_up("other test\n", "k", "test")
     assert not setup.is_set_up("", "k", "start")
@@ -224,7 +233,9 @@ def test_without_a_python_the_script_says_what_to_install(tmp_path: Path) -> Non
 
 
 def test_no_dependency_file_names_a_registry() -> None:
-    for path in sorted((ROOT / "requirements").iterdir()):
+    paths = sorted((ROOT / "requirements").iterdir())
+    assert len(paths) > 5
+    for path in paths:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             assert not re.search(r"://|--?(index-url|extra-index-url|find-links|trusted-host)\b|^\s*-[if]\b", line), (
                 f"{path.name}:{number}"
@@ -233,7 +244,7 @@ def test_no_dependency_file_names_a_registry() -> None:
 
 def test_the_lock_files_agree_so_that_no_step_undoes_another() -> None:
     pinned: dict[str, str] = {}
-    for name in ("build.lock", "runtime.lock", "dev.lock"):
+    for name in ("build.lock", "runtime.lock", "dev.lock", "quick.lock"):
         for line in (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines():
             if (found := re.match(r"([a-z0-9_.-]+)==([^ ;]+) *(;[^\\]*)?", line)) is not None:
                 key = f"{found[1]} {(found[3] or '').strip()}"

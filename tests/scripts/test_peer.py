@@ -22,7 +22,7 @@ from voice.bench.conversation.streaming import HeardReply
 from voice.bench.data.hesitation import HESITATION
 from voice.core.errors import ConfigError, ServerUnreachable
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def heard(name: str, ms: float | None, *, cut_off: bool = False) -> HeardReply:
