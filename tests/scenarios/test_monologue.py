@@ -33,7 +33,7 @@ def test_five_minutes_with_breaths_are_heard_whole_and_answered_once() -> None:
     async def script(user: Talk) -> None:
         for at in range(0, len(said), 10):
             await user.say(" ".join(said[at : at + 10]))
-            await user.hush(0.15)
+            await user.hush(0.16)
         await user.hush_until(out.ReplyEnded)
 
     user = talk(script)

@@ -486,17 +486,32 @@ def test_an_excuse_is_said_once_and_remembered_by_nobody() -> None:
     assert EXCUSE not in " ".join(prefix for _, prefix in cloud.requests)
 
 
-def test_nothing_leaves_at_a_pause() -> None:
-    """What is said up to a breath may be the half of something; the turn has not ended there."""
-    cloud = FakeCloud()
+def paused(first: str, then: str) -> tuple[Talk, FakeCloud, int]:
+    """The talk, its cloud, and how many requests had been made at the end of a pause between the two."""
+    cloud, before = FakeCloud(), -1
 
     async def script(user: Talk) -> None:
-        await user.say("tell me more about spain and about")
+        nonlocal before
+        await user.say(first)
         await user.hush(0.2)
-        assert not cloud.requests
-        await user.say("france")
+        before = len(cloud.requests)
+        await user.say(then)
         await user.hush_until(out.ReplyEnded)
 
     user = talk(script, fakes=fakes(cloud))
+    return user, cloud, before
+
+
+def test_nothing_leaves_at_a_pause() -> None:
+    """What is said up to a breath may be the half of something; the turn has not ended there."""
+    user, cloud, before = paused("how much time is left for my pasta", "in the kitchen")
+    assert before == 0
     assert [messages[-1].text for messages, _ in cloud.requests] == [user.record["user_text"]]
     assert cloud.asked_at_s[0] >= user.spoken_until_s + 0.15  # the least silence, from the last voiced sample
+
+
+def test_what_no_word_can_make_private_leaves_at_the_pause() -> None:
+    user, cloud, before = paused("tell me more about spain", "and its population")
+    assert before == 1
+    assert cloud.requests[-1][0][-1].text == user.record["user_text"]
+    assert cloud.open_requests == 0
