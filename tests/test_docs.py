@@ -8,4 +8,4 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_turn_diagram_is_the_table() -> None:
-    assert f"```mermaid\n{mermaid()}```" in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{mermaid()}```" in (ROOT / "docs" / "development" / "architecture.md").read_text(encoding="utf-8")
