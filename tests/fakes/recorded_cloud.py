@@ -23,9 +23,9 @@ class RecordedCloud:
     sent: list[bytes] = field(default_factory=list)
     answered: int = 0
 
-    def chat(self) -> CloudChat:
+    def chat(self, kind: type[CloudChat] = CloudChat) -> CloudChat:
         """The client; it belongs to one event loop."""
-        chat = CloudChat(self.config, LoopClock())
+        chat = kind(self.config, LoopClock())
         http = httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer))
         chat._link = CloudConnection(self.config, http, LoopClock())
         chat._client = AsyncOpenAI(base_url=self.config.base_url, api_key="none", max_retries=0, timeout=60.0, http_client=http)

@@ -12,6 +12,7 @@ from tests.fakes.recorded_cloud import RecordedCloud
 from tests.fakes.talk import Talk, talk
 from tests.privacy import pauses
 from voice.bench.failover.sent import found, readings
+from voice.cloud.chat import CloudChat
 from voice.core.config import CloudConfig, Config, RouteConfig
 from voice.privacy.findings import Kind
 from voice.route.policy import Mode
@@ -67,7 +68,15 @@ def cases() -> list[Broken]:
     return [*known, *everything[::SAMPLE]]
 
 
-def sent(mode: Mode, redacted: bool, broken: Broken) -> tuple[bytes, int]:
+class VerifyingCloud(CloudChat):
+    """Takes drafts, so that its turns are placed as speculative."""
+
+    @property
+    def can_verify(self) -> bool:
+        return True
+
+
+def sent(mode: Mode, redacted: bool, broken: Broken, *, drafted: bool = False) -> tuple[bytes, int]:
     """All that went to the cloud, and how many questions were answered there."""
     cloud = RecordedCloud(CLOUD)
     words = broken.text.split()
@@ -83,18 +92,18 @@ def sent(mode: Mode, redacted: bool, broken: Broken) -> tuple[bytes, int]:
         await user.hush(8.0)
 
     fakes = Fakes(router=router(mode, redacted), cloud=None)
-    chat = cloud.chat()
+    chat = cloud.chat(VerifyingCloud if drafted else CloudChat)
     fakes.cloud = chat  # type: ignore[assignment]
     talk(script, fakes=fakes, config=Config(cloud=CLOUD, route=RouteConfig(mode=mode)))
     return b"\n".join(cloud.sent), cloud.answered
 
 
-@pytest.mark.parametrize("redacted", [False, True], ids=["plain", "redacted"])
+@pytest.mark.parametrize("kind", ["plain", "redacted", "drafted"])
 @pytest.mark.parametrize("mode", ["cloud", "hybrid"])
-def test_no_byte_of_private_speech_goes_to_the_cloud_at_any_pause(mode: Mode, redacted: bool) -> None:
+def test_no_byte_of_private_speech_goes_to_the_cloud_at_any_pause(mode: Mode, kind: str) -> None:
     leaks, asked = [], 0
     for broken in cases():
-        out, answered = sent(mode, redacted, broken)
+        out, answered = sent(mode, kind == "redacted", broken, drafted=kind == "drafted")
         asked += answered
         read = readings(out)
         values = pauses.values_of(router("cloud", False), broken.text)
