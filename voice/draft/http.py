@@ -20,6 +20,8 @@ from voice.draft.acceptance import BadRow, Proposal, Sampling, choose, distribut
 from voice.draft.verifier import Block, Chosen
 
 MAX_LINE_BYTES = 1 << 20
+BROKEN = (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError, MemoryError)
+"""What the library, and the system below it, raise where an answer cannot be had."""
 Choices = Mapping[int, float]
 """The most probable tokens at one place, with their natural-log probabilities (temperature 1, no filters)."""
 
@@ -38,7 +40,7 @@ async def rtt_ms(http: httpx.AsyncClient, path: str) -> float:
     began_s = time.perf_counter()
     try:
         await http.get(path)
-    except httpx.HTTPError:
+    except BROKEN:
         return 0.0
     return (time.perf_counter() - began_s) * 1e3
 
@@ -53,10 +55,10 @@ async def post(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> A
         response = await http.post(path, json=body)
         _check(http, response.status_code, response.text)
         return response.json()
-    except httpx.HTTPError as error:
-        raise _unreachable(http, error) from error
     except (ValueError, RecursionError) as error:
         raise VerifierError(f"{http.base_url} does not answer with JSON") from error
+    except BROKEN as error:
+        raise _unreachable(http, error) from error
 
 
 async def download(http: httpx.AsyncClient, path: str, *, most_bytes: int) -> bytes:
@@ -74,7 +76,7 @@ async def download(http: httpx.AsyncClient, path: str, *, most_bytes: int) -> by
                 found += piece
                 if len(found) > most_bytes:
                     raise VerifierError(f"{http.base_url}{path} sends more than {most_bytes:,} bytes")
-    except httpx.HTTPError as error:
+    except BROKEN as error:
         raise _unreachable(http, error) from error
     return bytes(found)
 
@@ -98,10 +100,10 @@ async def events(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) ->
                 if data.strip() == "[DONE]":
                     return
                 yield json.loads(data)
-    except httpx.HTTPError as error:
-        raise _unreachable(http, error) from error
     except (ValueError, RecursionError) as error:
         raise VerifierError(f"{http.base_url} sends a stream that is not JSON") from error
+    except BROKEN as error:
+        raise _unreachable(http, error) from error
 
 
 def judge(block: Block, rows: Sequence[Choices], rng: np.random.Generator, *, given: int) -> tuple[int, tuple[Chosen, ...]]:
