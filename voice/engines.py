@@ -136,6 +136,11 @@ class Engines:
             stack.close()
             raise
 
+    def problems(self) -> list[str]:
+        """Why a reply cannot be given now, a sentence for each model that does not serve; empty while all do."""
+        models = (self.recognizer, self.turn_detector, self.chat_model, self.synthesizer)
+        return [problem for model in models if (problem := getattr(model, "problem", ""))]
+
     async def aclose(self) -> None:
         """Let go of the network, then :meth:`close` in a thread. May be called again."""
         if self.cloud is not None:

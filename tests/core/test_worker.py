@@ -118,8 +118,8 @@ async def test_a_job_that_would_end_the_program_ends_itself_alone() -> None:
 async def test_a_thread_that_is_killed_in_a_job_has_another_take_its_place() -> None:
     worker = Worker("test", fails_with=AsrError)
 
-    def die_afterwards() -> int:
-        return ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(SystemExit))
+    def die_afterwards() -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(SystemExit))
 
     try:
         first = await worker.run(threading.get_ident)

@@ -105,7 +105,7 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
         ledger = _ledger(config)
         if ledger is not None:
             after.push_async_callback(asyncio.to_thread, ledger.close)
-        server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger))
+        server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger), problems=engines.problems)
         yield server
 
 
