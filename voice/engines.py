@@ -14,6 +14,7 @@ from voice.cloud.chat import CloudChat
 from voice.core.budget import Forecasts
 from voice.core.config import Config
 from voice.core.interfaces import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.core.openmp import spin_briefly
 from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 from voice.tts.speakable import speakable
@@ -62,6 +63,7 @@ class Engines:
         Raises:
             VoiceError: a model is missing, damaged or does not run here. What was loaded is closed again.
         """
+        spin_briefly()  # several threads load the libraries that read it
         from voice.asr.whisper import WhisperRecognizer
         from voice.llm.edge import EdgeModel
         from voice.models import locate

@@ -25,6 +25,7 @@ from voice.audio import mel
 from voice.core.config import AsrConfig
 from voice.core.errors import AsrError, ConfigError, ModelError, ModelMissing, mapped
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
+from voice.core.openmp import spin_briefly
 from voice.core.worker import Priority, Worker
 
 MAX_CONTEXT_S = 30.0
@@ -105,6 +106,7 @@ class _Whisper:
 
     @mapped(ModelError, "the speech recognition model cannot be used")
     def __init__(self, config: AsrConfig) -> None:
+        spin_briefly()
         from ctranslate2 import StorageView  # heavy: only who recognises speech loads it
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
