@@ -1,5 +1,6 @@
 """``voice ask``."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,7 +63,8 @@ async def _ask(
     if out is not None:
         import numpy as np
 
-        write_wav(out, np.concatenate([turn.audio for turn in turns] or [np.zeros(0, dtype=np.float32)]), rate_hz)
+        audio = np.concatenate([turn.audio for turn in turns] or [np.zeros(0, dtype=np.float32)])
+        await asyncio.to_thread(write_wav, out, audio, rate_hz)
     if as_json:
         print_json({"recording": str(path), **as_dict(turns)})
         return
