@@ -33,7 +33,7 @@ class LeavingTasks:
     """Owns tasks that are ending, until they have ended: nobody waits for what they bring. Belongs to one event loop.
 
     Args:
-        most: of more than so many the oldest is cancelled once more, wherever it hangs.
+        most: of more than so many the oldest are cancelled once more, wherever they hang.
     """
 
     def __init__(self, most: int = 16) -> None:
@@ -47,8 +47,8 @@ class LeavingTasks:
         """Own a task that was cancelled, or that ends by itself."""
         self._tasks[task] = None
         task.add_done_callback(self._ended)
-        if len(self._tasks) > self._most:
-            next(iter(self._tasks)).cancel()
+        for oldest in list(self._tasks)[: -self._most]:
+            oldest.cancel()
 
     async def ended(self) -> None:
         """Return when all have ended."""
