@@ -7,7 +7,10 @@ import pytest
 from hypothesis import settings
 
 from tests import needs
+from tests.fakes.processor_time import pytest_pyfunc_call
 from tests.order import shuffled
+
+__all__ = ["pytest_pyfunc_call"]
 
 settings.register_profile("voice", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)

@@ -14,6 +14,7 @@ from voice.cloud.chat import CloudChat
 from voice.core.budget import Forecasts
 from voice.core.config import Config
 from voice.core.interfaces import Chat, ChatModel, CloudModel, Filler, Recognizer, SpeechDetector, Synthesizer, TurnDetector
+from voice.core.openmp import spin_briefly
 from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 from voice.tts.speakable import speakable
@@ -62,6 +63,7 @@ class Engines:
         Raises:
             VoiceError: a model is missing, damaged or does not run here. What was loaded is closed again.
         """
+        spin_briefly()  # several threads load the libraries that read it
         from voice.asr.whisper import WhisperRecognizer
         from voice.llm.edge import EdgeModel
         from voice.models import locate
@@ -135,6 +137,11 @@ class Engines:
         except BaseException:
             stack.close()
             raise
+
+    def problems(self) -> list[str]:
+        """Why a reply cannot be given now, a sentence for each model that does not serve; empty while all do."""
+        models = (self.recognizer, self.turn_detector, self.chat_model, self.synthesizer)
+        return [problem for model in models if (problem := getattr(model, "problem", ""))]
 
     async def aclose(self) -> None:
         """Let go of the network, then :meth:`close` in a thread. May be called again."""

@@ -18,6 +18,7 @@ from voice.bench.conversation.latency import HELLO
 from voice.bench.server import own_server
 from voice.core.config import Config
 from voice.core.errors import ServerUnreachable
+from voice.core.openmp import SPINS
 from voice.models import locate
 
 OURS = "voice"
@@ -164,7 +165,7 @@ async def _process(
 
 def variables(name: str) -> dict[str, str]:
     """A peer's environment variables: as given for the defaults; with what voice sets for itself (OpenMP) when tuned."""
-    return dict(os.environ if PEERS[name] == "tuned" else given.ENVIRONMENT)
+    return {"GOMP_SPINCOUNT": SPINS, **os.environ} if PEERS[name] == "tuned" else dict(given.ENVIRONMENT)
 
 
 def _answers(url: str) -> bool:

@@ -1,17 +1,23 @@
 """``voice doctor``: what it makes of this machine and of machines that are not well."""
 
+import asyncio
 import json
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from tests.fakes.conversation import House
 from voice.cli import app
 from voice.commands.doctor import library, model, models, python
-from voice.core.config import Config, LlmConfig
+from voice.core.config import Config, LlmConfig, ServerConfig
 from voice.models import manifest
+from voice.server.websocket import VoiceServer
 
 RUN = CliRunner()
 
@@ -103,3 +109,43 @@ def test_no_address_is_a_traceback(url: str, tmp_path: Path, monkeypatch: pytest
     code, found = findings(*(word for change in changes for word in ("--set", change)))
     assert code == 1
     assert [(one["state"], bool(one["cure"])) for one in found["address"]] == [("error", True)]
+
+
+def test_a_port_that_a_voice_server_has_taken_says_how_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    problems: list[str] = []
+    with running_server(problems) as port:
+        _, found = findings("--set", f"server.port={port}")
+        assert (found["server"][0]["state"], found["server"][0]["says"]) == (
+            "ok",
+            f"a voice server runs at 127.0.0.1:{port}, ready",
+        )
+        problems.append("no wits")
+        _, found = findings("--set", f"server.port={port}")
+        assert found["server"][0]["state"] == "warning"
+        assert found["server"][0]["says"].endswith("is not ready: no wits")
+    assert "port" not in found
+
+
+@contextmanager
+def running_server(problems: list[str]) -> Iterator[int]:
+    """On a loop of its own."""
+    started, ports = threading.Event(), list[int]()
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with VoiceServer(ServerConfig(port=0)) as server:
+            server.open_with(House(), problems=lambda: problems)
+            ports.append(server.port)
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert started.wait(5)
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()

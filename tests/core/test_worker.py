@@ -1,19 +1,26 @@
 import asyncio
+import contextlib
+import ctypes
 import threading
 
 import pytest
 
-from voice.core.errors import Overloaded
-from voice.core.worker import Priority, Worker
+from voice.core.errors import AsrError, ChatError, Overloaded
+from voice.core.worker import FAILURES_IN_A_ROW, Priority, Worker
 
 
-async def test_runs_on_its_one_thread_and_raises_what_the_job_raises() -> None:
-    worker = Worker("test")
+def fail(error: BaseException) -> None:
+    raise error
+
+
+async def test_runs_on_its_one_thread_and_maps_what_the_job_raises() -> None:
+    worker = Worker("test", fails_with=AsrError)
     try:
         names = [await worker.run(lambda: threading.current_thread().name) for _ in range(3)]
         assert set(names) == {"voice-test"}
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(AsrError, match="the test model failed: integer division") as raised:
             await worker.run(lambda: 1 // 0)
+        assert isinstance(raised.value.__cause__, ZeroDivisionError)
         assert await worker.run(lambda: 5) == 5
     finally:
         worker.close()
@@ -93,3 +100,64 @@ async def test_close_cancels_what_waits_and_joins() -> None:
         await worker.run(lambda: None)
     await asyncio.gather(busy, waiting, return_exceptions=True)
     assert not any(thread.name == "voice-test" for thread in threading.enumerate())
+
+
+async def test_a_job_that_would_end_the_program_ends_itself_alone() -> None:
+    worker = Worker("test", fails_with=AsrError)
+    try:
+        for error in (SystemExit(3), KeyboardInterrupt(), MemoryError()):
+            with pytest.raises(AsrError, match="the test model failed"):
+                await worker.run(lambda error=error: fail(error))  # type: ignore[misc]
+        with pytest.raises(ChatError, match="its own kind"):
+            await worker.run(lambda: fail(ChatError("its own kind")))
+        assert await worker.run(lambda: 5) == 5
+    finally:
+        worker.close()
+
+
+async def test_a_thread_that_is_killed_in_a_job_has_another_take_its_place() -> None:
+    worker = Worker("test", fails_with=AsrError)
+
+    def die_afterwards() -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(SystemExit))
+
+    try:
+        first = await worker.run(threading.get_ident)
+        with contextlib.suppress(AsrError):
+            await worker.run(die_afterwards)
+        async with asyncio.timeout(5):
+            assert [await worker.run(lambda: 7) for _ in range(3)] == [7, 7, 7]
+        assert isinstance(first, int)
+    finally:
+        worker.close()
+    assert not any(thread.name == "voice-test" for thread in threading.enumerate())
+
+
+async def test_a_thread_that_is_killed_while_it_waits_has_another_take_its_place() -> None:
+    worker = Worker("test", fails_with=AsrError)
+    try:
+        first = await worker.run(threading.current_thread)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(first.ident or 0), ctypes.py_object(SystemExit))
+        async with asyncio.timeout(5):
+            with contextlib.suppress(AsrError):
+                await worker.run(lambda: 1)  # wakes it: it dies before this job or in it
+            second = await worker.run(threading.current_thread)
+        assert second is not first
+        first.join(5)
+        assert not first.is_alive()
+    finally:
+        worker.close()
+
+
+async def test_after_some_failures_in_a_row_it_says_that_the_model_does_not_serve() -> None:
+    worker = Worker("test", fails_with=AsrError)
+    try:
+        for _ in range(FAILURES_IN_A_ROW):
+            assert not worker.problem
+            with pytest.raises(AsrError):
+                await worker.run(lambda: fail(RuntimeError("out of memory\nand more")))
+        assert worker.problem == "the test model has failed 3 times in a row: out of memory"
+        await worker.run(lambda: None)
+        assert not worker.problem
+    finally:
+        worker.close()

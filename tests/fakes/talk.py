@@ -5,7 +5,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from tests.fakes.engines import Fakes, silence, speech
-from tests.fakes.virtual_time import LoopClock, run_virtual
+from tests.fakes.processor_time import SlowCallbackError
+from tests.fakes.virtual_time import LoopClock, VirtualTimeLoop, run_virtual
 from voice.core.config import Config
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.core.trace import TraceLog
@@ -14,6 +15,9 @@ from voice.session import events as out
 from voice.session.conversation import Conversation
 
 FRAME_S = 0.02
+OUTLIVES_S = 1.0
+OF_THE_CONVERSATION = {"listen"}
+"""The names of tasks that last as long as the conversation."""
 E_ = TypeVar("E_")
 
 
@@ -25,6 +29,8 @@ class Talk:
         self.conversation = Conversation(fakes.engines(), config, clock=LoopClock(), trace=trace, ledger=ledger, strict=True)
         self.events: list[tuple[float, out.Event]] = []
         self.spoken_until_s = 0.0
+        self.outlived: list[str] = []
+        """Tasks that were alive a second after their turn had ended, with nothing begun since."""
 
     async def say(self, text: str) -> None:
         """Speak in real time; returns at the last sample."""
@@ -71,8 +77,17 @@ class Talk:
 
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
+        lasting = asyncio.all_tasks()
         async for event in self.conversation.events:
             self.events.append((loop.time(), event))
+            if isinstance(event, out.TurnTraced):
+                loop.call_later(OUTLIVES_S, self._look_behind, len(self.events), lasting)
+
+    def _look_behind(self, seen: int, lasting: set[asyncio.Task[Any]]) -> None:
+        """Note what is alive behind a turn, unless something new has begun."""
+        if len(self.events) == seen and not self.conversation.events.closed:
+            left = (task.get_name() for task in asyncio.all_tasks() - lasting)
+            self.outlived += [name for name in left if name.split(" ")[0] not in OF_THE_CONVERSATION]
 
     async def _stream(self, audio: Samples) -> None:
         step = int(FRAME_S * SAMPLE_RATE_HZ)
@@ -89,7 +104,10 @@ def talk(
     trace: TraceLog | None = None,
     ledger: Ledger | None = None,
 ) -> Talk:
-    """Run a scripted conversation to its end in virtual time; nothing may be left behind."""
+    """Run a scripted conversation to its end in virtual time.
+
+    Nothing may be left behind, by the conversation or by a turn of it, and no callback may keep the loop for long.
+    """
 
     async def scenario() -> Talk:
         user = Talk(fakes or Fakes(), config or Config(), trace, ledger)
@@ -104,6 +122,10 @@ def talk(
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert not left, left
         assert user.fakes.chat_model.open_chats == 0
+        assert not user.outlived, f"these outlived their turn: {', '.join(user.outlived)}"
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualTimeLoop) and loop.slow:
+            raise SlowCallbackError(loop.slow)
         return user
 
     return run_virtual(scenario())

@@ -5,9 +5,13 @@ that stays on the loop can run here: a thread would need real time.
 """
 
 import asyncio
+import gc
 import selectors
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from tests.fakes.processor_time import MOST_MS, name_of
 
 T = TypeVar("T")
 
@@ -36,8 +40,27 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
 
+        self.slow: dict[str, float] = {}
+        """Callbacks that took more than :data:`~tests.fakes.processor_time.MOST_MS` of processor time, and the most of each."""
+
     def time(self) -> float:
         return self._jumping.now_s
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
+        return super().call_soon(self._timed, callback, *args, context=context)
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+        return super().call_at(when, self._timed, callback, *args, context=context)
+
+    def _timed(self, callback: Callable[..., object], *args: Any) -> None:
+        began_s = time.thread_time()
+        try:
+            callback(*args)
+        finally:
+            took_ms = (time.thread_time() - began_s) * 1000
+            if took_ms > MOST_MS:
+                name = name_of(callback)
+                self.slow[name] = max(took_ms, self.slow.get(name, 0.0))
 
 
 class LoopClock:
@@ -48,6 +71,12 @@ class LoopClock:
 
 
 def run_virtual(scenario: Coroutine[Any, Any, T]) -> T:
-    """Run a scenario to its end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(scenario)
+    """Run a scenario to its end in virtual time. Garbage is collected behind it, so that no callback pays for another's."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            return runner.run(scenario)
+    finally:
+        if collecting:
+            gc.enable()

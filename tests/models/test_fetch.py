@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import msgspec
@@ -206,6 +207,35 @@ def test_a_held_lock_is_said_and_waited_for(tmp_path: Path) -> None:
     with files.locked(tmp_path / "lock"), pytest.raises(TimeoutError), second:
         pytest.fail("two hold it")
     assert said == ["waiting"]
+
+
+def test_a_system_without_fcntl_locks_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: set[int] = set()
+
+    def locking(descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count) == (2, 1)
+        inode = os.fstat(descriptor).st_ino
+        if inode in held:
+            raise PermissionError(13, "another process holds it")
+        held.add(inode)
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as where there is none: importing it fails
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    said: list[str] = []
+    second = files.locked(tmp_path / "lock", on_wait=lambda: said.append("waiting"), timeout_s=0.0)
+    with files.locked(tmp_path / "lock"), pytest.raises(TimeoutError), second:
+        pytest.fail("two hold it")
+    assert said == ["waiting"]
+    assert len(held) == 1
+
+
+def test_nothing_of_this_package_needs_fcntl_to_be_imported() -> None:
+    program = (
+        "import sys; sys.modules['fcntl'] = None\nimport voice.models.store, voice.models.fetch, voice.client, voice.engines\n"
+        "import voice.server.websocket, voice.session.conversation, voice.cost.ledger"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_the_deadline_that_is_left_is_weighed() -> None:
     slow.recognizer.delay_s = 0.25
 
     async def script(user: Talk) -> None:
-        await user.say("five six")  # too little to be answered ahead of the pause
+        await user.say("hello there")  # too little to be answered ahead of the pause
         await user.hush_until(out.ReplyEnded)
 
     late, early = talk(script, fakes=slow), talk(script, fakes=quick)

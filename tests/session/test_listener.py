@@ -9,8 +9,9 @@ from tests.fakes.engines import FakeDetector, silence, speech
 from tests.fakes.hooks import NotedListening
 from tests.fakes.virtual_time import LoopClock, run_virtual
 from voice.core.config import VadConfig
+from voice.core.errors import DetectorError
 from voice.core.interfaces import WINDOW_SAMPLES, Samples
-from voice.session.listener import HUSH_SAMPLES, Listener
+from voice.session.listener import FAILED_WINDOWS, HUSH_SAMPLES, Listener
 from voice.vad.detect import SilenceBegan, SpeechDetected, SpeechEvent
 
 
@@ -76,3 +77,42 @@ def test_a_hush_ends_speech_though_the_detector_holds_on() -> None:
     kinds = [type(event).__name__ for event in run_virtual(scenario())]
     assert kinds[:2] == ["SpeechDetected", "SilenceBegan"]
     assert kinds[-1] == "SpeechResumed"
+
+
+class _FailingDetector(FakeDetector):
+    """Fails at every window from ``first`` to ``last``."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.windows, self.first, self.last = 0, first, last
+
+    def probability(self, window: Samples) -> float:
+        self.windows += 1
+        if self.first <= self.windows <= self.last:
+            raise DetectorError("voice activity detection failed: bad alloc")
+        return super().probability(window)
+
+
+def listen_with(detector: FakeDetector, audio: Samples) -> list[SpeechEvent]:
+    async def scenario() -> list[SpeechEvent]:
+        noted = NotedListening()
+        listener = Listener(detector, VadConfig(), LoopClock(), noted)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(listener.run())
+            for at in range(0, audio.size, 320):
+                listener.push(audio[at : at + 320])
+                await asyncio.sleep(0.02)
+            running.cancel()
+        return [event for _, event in noted.events]
+
+    return run_virtual(scenario())
+
+
+def test_windows_at_which_the_detector_fails_count_like_those_before_them() -> None:
+    audio = np.concatenate((silence(0.5), speech("stop wait stop"), silence(1.0)))
+    whole = listen_with(FakeDetector(), audio)
+    assert listen_with(_FailingDetector(25, 25 + FAILED_WINDOWS // 2), audio) == whole
+
+
+def test_a_detector_that_fails_for_a_second_ends_the_conversation_with_its_error() -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(DetectorError, match="bad alloc")):
+        listen_with(_FailingDetector(10, 10_000), silence(3.0))

@@ -11,8 +11,7 @@ partial one, and a cancelled one stops at half-way.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from voice.asr import guard
 from voice.asr.guard import Doubt, Hypothesis
 from voice.audio import mel
 from voice.core.config import AsrConfig
-from voice.core.errors import AsrError, ConfigError, ModelError, ModelMissing
+from voice.core.errors import AsrError, ConfigError, ModelError, ModelMissing, mapped
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
+from voice.core.openmp import spin_briefly
 from voice.core.worker import Priority, Worker
 
 MAX_CONTEXT_S = 30.0
@@ -35,6 +35,7 @@ MIN_AUDIO_S = 0.1
 LONGER_CONTEXT = 2.0
 """How much longer the context of the second hearing is."""
 
+FAILED = "speech recognition failed"
 _FRAMES_PER_S = SAMPLE_RATE_HZ // mel.HOP_SAMPLES
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 
@@ -52,7 +53,7 @@ class WhisperRecognizer:
         self._config = config
         self._whisper = _Whisper(config)
         self._whisper.warm_up(self._context_s(SAMPLE_RATE_HZ))
-        self._worker = Worker("asr")
+        self._worker = Worker("asr", fails_with=AsrError)
 
     async def transcribe(self, audio: Samples, *, priority: Priority = Priority.FINAL) -> Transcript:
         """See :meth:`voice.core.interfaces.Recognizer.transcribe`. A partial is heard once, and says when it is doubtful.
@@ -77,6 +78,11 @@ class WhisperRecognizer:
         self._worker.close()
         self._whisper.close()
 
+    @property
+    def problem(self) -> str:
+        """Why it cannot serve now; empty while it can."""
+        return self._worker.problem
+
     async def _hear(self, audio: Samples, context_s: float, priority: Priority) -> Hypothesis:
         encoded = await self._worker.run(lambda: self._whisper.encode(audio, context_s), priority=priority)
         seconds = len(audio) / SAMPLE_RATE_HZ
@@ -98,7 +104,9 @@ class WhisperRecognizer:
 class _Whisper:
     """The model without threads or policy: audio to encoding, encoding to hypothesis."""
 
+    @mapped(ModelError, "the speech recognition model cannot be used")
     def __init__(self, config: AsrConfig) -> None:
+        spin_briefly()
         from ctranslate2 import StorageView  # heavy: only who recognises speech loads it
         from faster_whisper import WhisperModel
         from faster_whisper.tokenizer import Tokenizer
@@ -140,28 +148,28 @@ class _Whisper:
         noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE_HZ).astype(np.float32)
         self.decode(self.encode(noise, context_s), 1.0)
 
+    @mapped(AsrError, FAILED)
     def encode(self, audio: Samples, context_s: float) -> Any:
         """The encoder's output for ``audio`` followed by silence, ``context_s`` in all."""
         frames = features(audio, round(context_s * _FRAMES_PER_S), bands=self._bands)
-        with _mapped_errors():
-            return self._model.encode(self._view.from_array(frames[None]))
+        return self._model.encode(self._view.from_array(frames[None]))
 
+    @mapped(AsrError, FAILED)
     def decode(self, encoded: Any, seconds: float) -> Hypothesis:
         """Greedy decoding, bound by how much can be said in ``seconds``."""
         bound = guard.max_tokens(seconds)
-        with _mapped_errors():
-            result = self._model.generate(
-                encoded,
-                [self._prompt],
-                beam_size=1,
-                # CTranslate2 takes the lesser of max_length - prompt and max_length / 2.
-                max_length=2 * bound,
-                return_scores=True,
-                return_no_speech_prob=True,
-                return_logits_vocab=True,
-                suppress_blank=True,
-                suppress_tokens=self._suppressed,
-            )[0]
+        result = self._model.generate(
+            encoded,
+            [self._prompt],
+            beam_size=1,
+            # CTranslate2 takes the lesser of max_length - prompt and max_length / 2.
+            max_length=2 * bound,
+            return_scores=True,
+            return_no_speech_prob=True,
+            return_logits_vocab=True,
+            suppress_blank=True,
+            suppress_tokens=self._suppressed,
+        )[0]
         tokens = tuple(result.sequences_ids[0])
         # The score is per token; the end, which is not among them, had its share in the sum.
         avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
@@ -188,6 +196,7 @@ class _Whisper:
         chances /= chances.sum()
         return chances
 
+    @mapped(AsrError, FAILED)
     def text(self, tokens: tuple[int, ...]) -> str:
         """The words of ``tokens``."""
         return str(self._tokenizer.decode(list(tokens))).strip()
@@ -213,6 +222,7 @@ def features(audio: Samples, frames: int, *, bands: int = 80) -> mel.Mel:
     return mel.scale(spectrogram)
 
 
+@mapped(AsrError, FAILED)
 def _checked(audio: Samples) -> Samples:
     """The last 28 s as float32.
 
@@ -242,11 +252,3 @@ def _folder(model: str) -> Path:
             "or set asr.model to a folder with a CTranslate2 Whisper model"
         )
     return folder
-
-
-@contextmanager
-def _mapped_errors() -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, ValueError, MemoryError) as error:
-        raise AsrError(f"speech recognition failed: {error}") from error

@@ -5,6 +5,7 @@ is, keeps the handshakes out of the turn, and finds out that nobody is there bef
 """
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ from voice.cloud.network import Network, look, refusal, restricted
 from voice.core.budget import Quantiles
 from voice.core.clock import Clock
 from voice.core.config import CloudConfig
-from voice.core.errors import CloudError
+from voice.core.errors import CloudError, mapped
 
 if TYPE_CHECKING:
     import httpx2
@@ -65,22 +66,18 @@ class CloudConnection:
         if now_s - self._last_s < EVERY_S or (self._config.warm == "off" and not self._restricted):
             return False
         self._last_s = now_s
-        if self._restricted:
-            self._network = await look()
-        if self.why_not or self._config.warm == "off":
-            return False
-        await self._knock()
+        with mapped(partial(CloudError, code="cloud_unreachable"), f"{self._config.base_url} cannot be reached"):
+            if self._restricted:
+                self._network = await look()
+            if self.why_not or self._config.warm == "off":
+                return False
+            await self._knock()
         return True
 
     async def _knock(self) -> None:
-        import httpx2
-
         watch = _Stopwatch()
         url = f"{self._config.base_url.rstrip('/')}/models"
-        try:
-            await self._http.head(url, timeout=WITHIN_S, extensions={"trace": watch})
-        except httpx2.HTTPError as error:
-            raise CloudError(f"{self._config.base_url} cannot be reached: {error}", code="cloud_unreachable") from error
+        await self._http.head(url, timeout=WITHIN_S, extensions={"trace": watch})
         if watch.took_ms is not None:
             self._round_trips_ms.add(watch.took_ms)
 

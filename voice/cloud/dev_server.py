@@ -83,7 +83,7 @@ async def running(standin: StandIn, *, log: Path | None = None) -> AsyncIterator
         raise ConfigError("listening beyond loopback needs a key: set the environment variable that cloud.api_key_env names")
     _take(standin)
     environment = {**os.environ, KEY: standin.key}
-    output = log.open("ab") if log is not None else None
+    output = await asyncio.to_thread(log.open, "ab") if log is not None else None
     try:
         process = await asyncio.create_subprocess_exec(
             *standin.command(),

@@ -1,12 +1,13 @@
 """``voice ask``."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voice.commands.common import console, print_json, reachable, run, settings
+from voice.commands.common import console, given, print_json, reachable, run, settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,17 +29,28 @@ def ask(
     """Play a recording to the assistant as a microphone would, and print what it understood, answered, and how fast."""
     config = settings(context)
     path = recording or sample()
-    run(_ask(config, path, url=url, out=out, rate_hz=rate, as_json=as_json, trace=trace))
+    wanted = given(context)
+    run(_ask(config, path, url=url, wanted=wanted, out=out, rate_hz=rate, as_json=as_json, trace=trace))
 
 
-async def _ask(config: Any, path: Path, *, url: str | None, out: Path | None, rate_hz: int, as_json: bool, trace: bool) -> None:
+async def _ask(
+    config: Any,
+    path: Path,
+    *,
+    url: str | None,
+    wanted: Sequence[str],
+    out: Path | None,
+    rate_hz: int,
+    as_json: bool,
+    trace: bool,
+) -> None:
     from voice.audio.files import write_wav
 
     people = console()
     people.quiet = as_json
     recording = load(path, rate_hz)
     with people.status("connecting …") as status:
-        async with reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
+        async with reachable(config, url, wanted=wanted, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
             status.update(f"playing {path.name} ({recording.size / rate_hz:.1f} s) …")
             turns = await play(
                 address,
@@ -51,7 +63,8 @@ async def _ask(config: Any, path: Path, *, url: str | None, out: Path | None, ra
     if out is not None:
         import numpy as np
 
-        write_wav(out, np.concatenate([turn.audio for turn in turns] or [np.zeros(0, dtype=np.float32)]), rate_hz)
+        audio = np.concatenate([turn.audio for turn in turns] or [np.zeros(0, dtype=np.float32)])
+        await asyncio.to_thread(write_wav, out, audio, rate_hz)
     if as_json:
         print_json({"recording": str(path), **as_dict(turns)})
         return

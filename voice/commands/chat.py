@@ -1,12 +1,13 @@
 """``voice chat``."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, input_lines, is_terminal, print_json, reachable, run, settings
+from voice.commands.common import console, given, input_lines, is_terminal, print_json, reachable, run, settings
 from voice.core.config import Config
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def chat(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a reply and nothing else; for pipes.")] = False,
 ) -> None:
     """Type to the assistant: one line, one turn. Ctrl-D ends it. Works in pipes too."""
-    run(_chat(settings(context), url=url, speak=speak, as_json=as_json))
+    run(_chat(settings(context), url=url, wanted=given(context), speak=speak, as_json=as_json))
 
 
-async def _chat(config: Config, *, url: str | None, speak: Path | None, as_json: bool) -> None:
+async def _chat(config: Config, *, url: str | None, wanted: Sequence[str], speak: Path | None, as_json: bool) -> None:
     from voice.client import VoiceClient
 
     people = console()
@@ -35,7 +36,7 @@ async def _chat(config: Config, *, url: str | None, speak: Path | None, as_json:
     if speak is not None:
         _make_folder(speak)
     with people.status("connecting …") as status:
-        async with reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
+        async with reachable(config, url, wanted=wanted, progress=lambda name: people.print(f"[green]✓[/] {name}")) as address:
             status.stop()
             async with VoiceClient(
                 address,

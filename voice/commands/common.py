@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from voice.core import config as configuration
-from voice.core.config import Config
+from voice.core.config import Config, ServerConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
+_LINES_AHEAD = 64
+_OF_THE_CLIENT = ("server.", "cost.user", "cost.feature")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,17 @@ def settings(context: typer.Context, *more_overrides: str) -> Config:
     """
     chosen = options(context)
     return configuration.load(chosen.config_file, (*chosen.overrides, *more_overrides))
+
+
+def given(context: typer.Context) -> tuple[str, ...]:
+    """The settings of the command line that a server which runs already cannot be expected to have, as they were written.
+
+    Those of ``[server]`` say where it is and how to get in, ``cost.user`` and ``cost.feature`` travel with a conversation.
+    """
+    chosen = options(context)
+    file = (f"--config {chosen.config_file}",) if chosen.config_file is not None else ()
+    own = (name for name in chosen.overrides if not name.strip().startswith(_OF_THE_CLIENT))
+    return (*file, *(f"--set {override}" for override in own))
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -105,7 +118,7 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
         ledger = _ledger(config)
         if ledger is not None:
             after.push_async_callback(asyncio.to_thread, ledger.close)
-        server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger))
+        server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger), problems=engines.problems)
         yield server
 
 
@@ -117,23 +130,50 @@ def _ledger(config: Config) -> "Ledger | None":
 
 
 @asynccontextmanager
-async def reachable(config: Config, url: str | None, *, progress: Progress | None = None) -> AsyncIterator[str]:
+async def reachable(
+    config: Config, url: str | None, *, wanted: Sequence[str] = (), progress: Progress | None = None
+) -> AsyncIterator[str]:
     """The address of a server: the one asked for, else the one that runs at the configured address, else one of our own.
+
+    Args:
+        config: the settings.
+        url: asked for.
+        wanted: settings that were given for this command (see :func:`given`). A server that runs has its own, so one of ours
+            is started for them.
+        progress: see :func:`hosted`.
 
     Raises:
         VoiceError: see :func:`hosted`.
     """
     from voice.client import health  # imports numpy
 
-    usual = f"ws://{config.server.host or '127.0.0.1'}:{config.server.port}"
+    usual = address_of(config.server)
+    state = await health(usual) if url is None and config.server.port else None
     if url is not None:
+        if wanted:
+            _say(f"the settings of {url} hold, not {', '.join(wanted)}")
         yield url
-    elif config.server.port and (state := await health(usual)) is not None and state.get("ready"):
+    elif state is not None and state.get("ready") and not wanted:
         yield usual
     else:
+        if state is not None and wanted:
+            _say(f"a server runs at {usual}, with its own settings; another is started for {', '.join(wanted)}")
+        elif state is not None:
+            _say(f"the server at {usual} is not ready ({state.get('why') or 'no reason given'}); another is started")
         alone = msgspec.structs.replace(config.server, host="127.0.0.1", port=0, token="", max_sessions=1)
         async with hosted(msgspec.structs.replace(config, server=alone), progress=progress) as server:
             yield server.url
+
+
+def address_of(server: ServerConfig) -> str:
+    """Where a server with these settings is met on this machine."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    return f"ws://{f'[{host}]' if ':' in host else host}:{server.port}"
+
+
+def _say(sentence: str) -> None:
+    """To a person, whatever the output is for."""
+    sys.stderr.write(f"{sentence}\n")
 
 
 @asynccontextmanager
@@ -144,8 +184,8 @@ async def input_lines() -> AsyncIterator[AsyncIterator[str]]:
     blocked read cannot be cancelled.
     """
     loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
-    room = threading.Semaphore(64)
+    lines: asyncio.Queue[str | None] = asyncio.Queue(_LINES_AHEAD + 1)  # and the end
+    room = threading.Semaphore(_LINES_AHEAD)
 
     def read() -> None:
         for line in sys.stdin:

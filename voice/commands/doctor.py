@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, print_json, run, settings
+from voice.commands.common import address_of, console, print_json, run, settings
 from voice.core.config import Config
 from voice.core.errors import ConfigError, ModelError
 
@@ -182,6 +182,8 @@ def _port(config: Config) -> "CheckResult":
         try:
             trial.bind(address)
         except (OSError, UnicodeError) as error:
+            if (running := _server(config)) is not None:
+                return running
             said = getattr(error, "strerror", None) or error
             return CheckResult(
                 "port",
@@ -190,3 +192,18 @@ def _port(config: Config) -> "CheckResult":
                 "voice serve --port 9000",
             )
     return CheckResult("port", "ok", f"{address[0]}:{address[1]} is free")
+
+
+def _server(config: Config) -> "CheckResult | None":
+    """What the server says that listens at the address of the settings; ``None`` where that is another program."""
+    from voice.client import health
+    from voice.cloud.check import CheckResult
+
+    state = run(health(address_of(config.server)))
+    if state is None:
+        return None
+    said = f"a voice server runs at {config.server.host}:{config.server.port}"
+    if state.get("ready"):
+        return CheckResult("server", "ok", f"{said}, ready")
+    why = state.get("why") or "it does not say why"
+    return CheckResult("server", "warning", f"{said} and is not ready: {why}", "see its log; if this lasts, start it again")

@@ -4,6 +4,8 @@ Every error names the stage it comes from, a code that a program can match, and 
 Vendor exceptions are mapped to these at the adapter that meets them; failure is never ``None``.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -49,11 +51,35 @@ class AudioError(VoiceError):
     code = "bad_audio"
 
 
+class DetectorError(VoiceError):
+    """Voice activity detection failed."""
+
+    stage = "vad"
+    code = "vad_failed"
+    retryable = True
+
+
 class AsrError(VoiceError):
     """Speech recognition failed."""
 
     stage = "asr"
     code = "asr_failed"
+    retryable = True
+
+
+class TurnDetectorError(VoiceError):
+    """The end of a turn could not be told from its sound."""
+
+    stage = "turn"
+    code = "turn_failed"
+    retryable = True
+
+
+class RouteError(VoiceError):
+    """The router's model failed."""
+
+    stage = "route"
+    code = "route_failed"
     retryable = True
 
 
@@ -150,3 +176,23 @@ class ServerUnreachable(VoiceError):
     stage = "client"
     code = "server_unreachable"
     retryable = True
+
+
+@contextmanager
+def mapped(kind: Callable[[str], VoiceError], what: str) -> Iterator[None]:
+    """Whatever a library raises becomes ``kind``, with its first line behind ``what`` ("speech recognition failed").
+
+    A :class:`VoiceError` passes as it is, and so does what is no ``Exception``: a cancellation, an interruption. A context
+    manager, and a decorator of functions that are not coroutines.
+    """
+    try:
+        yield
+    except VoiceError:
+        raise
+    except Exception as error:
+        raise kind(f"{what}: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

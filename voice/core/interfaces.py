@@ -31,7 +31,10 @@ class SpeechDetector(Protocol):
     """Voice activity of one stream. Holds the stream's state; cheap enough (< 1 ms a window) to run on the event loop."""
 
     def probability(self, window: Samples) -> float:
-        """The probability (0 to 1) of speech in the next window of exactly 512 samples."""
+        """The probability (0 to 1) of speech in the next window of exactly 512 samples.
+
+        Raises :class:`~voice.core.errors.DetectorError`; the next window may be tried.
+        """
         ...
 
     def reset(self) -> None:
@@ -77,7 +80,7 @@ class TurnDetector(Protocol):
     async def completeness(self, audio: Samples) -> float:
         """The probability (0 to 1) that the speaker has finished, from the last 8 s (16 kHz).
 
-        Cancel-safe. Raises :class:`~voice.core.errors.Overloaded`.
+        Cancel-safe. Raises :class:`~voice.core.errors.TurnDetectorError` or :class:`~voice.core.errors.Overloaded`.
         """
         ...
 

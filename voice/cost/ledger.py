@@ -21,7 +21,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
 from voice.core.config import CostConfig
-from voice.core.errors import ConfigError
+from voice.core.errors import ConfigError, first_line
 
 _log = logging.getLogger(__name__)
 _CAPACITY = 1024
@@ -98,7 +98,7 @@ def connect(url: str) -> sql.Engine:
         if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
             Path(parsed.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
         engine = sql.create_engine(parsed, **({"connect_args": {"timeout": _BUSY_S}} if "sqlite" in url else {}))
-    except (SQLAlchemyError, ModuleNotFoundError, ValueError, OSError) as error:
+    except Exception as error:  # a driver raises kinds of its own
         raise ConfigError(
             f"cost.ledger {url!r} cannot be used: {error}; write a file, sqlite:///FILE or postgresql://…"
         ) from error
@@ -192,8 +192,8 @@ class Ledger:
                 for session, turn in newest:
                     connection.execute(sql.delete(TURNS).where(TURNS.c.session == session, TURNS.c.turn == turn))
                 connection.execute(sql.insert(TURNS), [asdict(entry) for entry in newest.values()])
-        except (SQLAlchemyError, OSError) as error:
-            self._lose(batch, str(error).splitlines()[0])
+        except BaseException as error:  # a driver raises kinds of its own, and the thread goes on
+            self._lose(batch, first_line(error))
             return
         for _, written in batch:
             written.set_result(True)
@@ -222,10 +222,8 @@ def report(url: str, *, by: str, since_s: float = 0.0) -> list[dict[str, Any]]:
         with engine.connect() as connection:
             turns = sql.select(*known).where(TURNS.c.at_s >= since_s).order_by(TURNS.c.at_s)
             rows = connection.execute(turns).mappings().all()
-    except SQLAlchemyError as error:
-        raise ConfigError(
-            f"the ledger {url} cannot be read: {str(error).splitlines()[0]}; has any turn been written?"
-        ) from error
+    except Exception as error:
+        raise ConfigError(f"the ledger {url} cannot be read: {first_line(error)}; has any turn been written?") from error
     finally:
         engine.dispose()
     groups: dict[str, list[Any]] = {}

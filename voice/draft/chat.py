@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voice.core.config import DraftConfig
-from voice.core.errors import VerifierError
+from voice.core.errors import VerifierError, mapped
 from voice.core.interfaces import Chat, Message, Token
 from voice.draft.acceptance import GREEDY, Sampling
 from voice.draft.edge import EdgeDrafter, identity_of
@@ -23,6 +23,7 @@ from voice.draft.loop import DraftedReply
 from voice.draft.plan import Controller
 from voice.draft.reply_options import Drafter, DraftTally, ReplyOptions
 from voice.draft.target_tokenizers import TargetTokenizers, own_tongue
+from voice.draft.tasks import LeavingTasks
 from voice.draft.text import TextDrafter, Tongue
 from voice.draft.verifier import Block, Identity, Verifier
 from voice.draft.vocabulary import compare
@@ -33,6 +34,8 @@ CONNECT_WITHIN_S = 0.15
 """A reply waits so long for the verifier's connection, then begins without it."""
 AGAIN_AFTER_S = 1.0
 """A verifier that could not be reached is not tried again before."""
+
+REMEMBERED_NOTICES = 64
 
 _log = logging.getLogger(__name__)
 Connect = Callable[[], Awaitable[Verifier]]
@@ -81,6 +84,8 @@ class DraftedModel:
         self.tongues = TargetTokenizers(edge.config, config.tokenizer)
         self._controllers: dict[str, Controller] = {}
         self._told: set[str] = set()
+        self.leaving = LeavingTasks()
+        """Connections that are being closed behind their conversation."""
 
     def open(self, *, plain: Chat | None = None, alone: bool = True) -> "DraftedChat":
         """Begin a conversation.
@@ -135,9 +140,16 @@ class DraftedModel:
                 made.rtt.add(target.rtt_ms)
         return self._controllers[pair]
 
+    def part_with(self, verifier: Verifier) -> None:
+        """Close a verifier's connection, beside everything else."""
+        if (closing := getattr(verifier, "aclose", None)) is not None:
+            self.leaving.add(asyncio.get_running_loop().create_task(closing(), name="verifier farewell"))
+
     def tell_once(self, code: str, message: str) -> None:
-        """A notice that does not repeat itself."""
+        """A notice that does not repeat itself, unless so many others came since."""
         if message not in self._told:
+            if len(self._told) >= REMEMBERED_NOTICES:
+                self._told.clear()
             self._told.add(message)
             self.notify(code, message)
 
@@ -222,7 +234,7 @@ class DraftedChat:
     async def aclose(self) -> None:
         """:meth:`close`, and wait for the connection's end."""
         self.close()
-        await asyncio.gather(*_farewells, return_exceptions=True)
+        await self._model.leaving.ended()
 
     def verifier_identity(self) -> Identity | None:
         """Who verifies; None while nobody does. Begins to connect."""
@@ -248,12 +260,13 @@ class DraftedChat:
             self._connecting.add_done_callback(lambda done: None if done.cancelled() else done.exception())
 
     async def _open_verifier(self) -> Session:
-        verifier = await self._model.connect()
-        try:
-            return await self._model.match(verifier)
-        except BaseException:
-            _part_with(verifier)
-            raise
+        with mapped(VerifierError, "the verifier cannot be used"):
+            verifier = await self._model.connect()
+            try:
+                return await self._model.match(verifier)
+            except BaseException:
+                self._model.part_with(verifier)
+                raise
 
     async def _session(self) -> Session | None:
         """A verifier that may be drafted for; None says why in the trace."""
@@ -282,8 +295,9 @@ class DraftedChat:
             return
         if not task.done():
             task.cancel()
+            self._model.leaving.add(task)
         elif not task.cancelled() and task.exception() is None:
-            _part_with(task.result().verifier)
+            self._model.part_with(task.result().verifier)
 
     # --- one reply -----------------------------------------------------------------------------------------------------------
 
@@ -361,15 +375,3 @@ class DraftedChat:
         if account.failure:
             model.tell_once("verifier_failed", account.failure)
             self._drop()
-
-
-def _part_with(verifier: Verifier) -> None:
-    """Close a verifier's connection, beside everything else."""
-    if (closing := getattr(verifier, "aclose", None)) is not None:
-        farewell = asyncio.get_running_loop().create_task(closing())
-        _farewells.add(farewell)
-        farewell.add_done_callback(_farewells.discard)
-
-
-_farewells: set["asyncio.Task[None]"] = set()
-"""Connections that are being closed after their conversation."""

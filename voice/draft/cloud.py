@@ -108,6 +108,7 @@ class DraftedCloud:
             self._closed = True
             while self._idle:
                 await self._idle.pop().aclose()
+            await self._model.leaving.ended()
             self._model.close()
             if self._plain is not None:
                 await self._plain.aclose()

@@ -6,6 +6,7 @@ from collections import deque
 from voice.draft.acceptance import Proposal
 from voice.draft.confidence import DraftCalibration
 from voice.draft.reply_options import Drafter
+from voice.draft.tasks import forget
 
 
 class DraftBuffer:
@@ -59,6 +60,7 @@ class DraftBuffer:
         self._drafter.begin(self._tokens)
         if self.writing is not None:
             self.writing.cancel()
+            self.writing.add_done_callback(forget)
             self.writing = None
 
     def write(self) -> None:

@@ -38,7 +38,7 @@ async def rtt_ms(http: httpx.AsyncClient, path: str) -> float:
     began_s = time.perf_counter()
     try:
         await http.get(path)
-    except httpx.HTTPError:
+    except Exception:  # the library's own kinds, and the system's
         return 0.0
     return (time.perf_counter() - began_s) * 1e3
 
@@ -53,10 +53,12 @@ async def post(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> A
         response = await http.post(path, json=body)
         _check(http, response.status_code, response.text)
         return response.json()
-    except httpx.HTTPError as error:
-        raise _unreachable(http, error) from error
     except (ValueError, RecursionError) as error:
         raise VerifierError(f"{http.base_url} does not answer with JSON") from error
+    except VerifierError:
+        raise
+    except Exception as error:  # the library's own kinds, and the system's
+        raise _unreachable(http, error) from error
 
 
 async def download(http: httpx.AsyncClient, path: str, *, most_bytes: int) -> bytes:
@@ -72,9 +74,10 @@ async def download(http: httpx.AsyncClient, path: str, *, most_bytes: int) -> by
                 _check(http, response.status_code, (await response.aread()).decode("utf-8", "replace"))
             async for piece in response.aiter_bytes():
                 found += piece
-                if len(found) > most_bytes:
-                    raise VerifierError(f"{http.base_url}{path} sends more than {most_bytes:,} bytes")
-    except httpx.HTTPError as error:
+                _check_size(http, path, len(found), most_bytes)
+    except VerifierError:
+        raise
+    except Exception as error:  # the library's own kinds, and the system's
         raise _unreachable(http, error) from error
     return bytes(found)
 
@@ -90,18 +93,19 @@ async def events(http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) ->
             if response.status_code >= 400:
                 _check(http, response.status_code, (await response.aread()).decode("utf-8", "replace"))
             async for line in response.aiter_lines():
-                if len(line) > MAX_LINE_BYTES:
-                    raise VerifierError(f"{http.base_url} sends a line without end")
+                _check_size(http, path, len(line), MAX_LINE_BYTES)
                 name, _, data = line.partition(":")
                 if name.strip() != "data":
                     continue
                 if data.strip() == "[DONE]":
                     return
                 yield json.loads(data)
-    except httpx.HTTPError as error:
-        raise _unreachable(http, error) from error
     except (ValueError, RecursionError) as error:
         raise VerifierError(f"{http.base_url} sends a stream that is not JSON") from error
+    except VerifierError:
+        raise
+    except Exception as error:  # the library's own kinds, and the system's
+        raise _unreachable(http, error) from error
 
 
 def judge(block: Block, rows: Sequence[Choices], rng: np.random.Generator, *, given: int) -> tuple[int, tuple[Chosen, ...]]:
@@ -175,6 +179,11 @@ def _check(http: httpx.AsyncClient, status: int, text: str) -> None:
         429: "too many requests",
     }
     raise VerifierError(f"{http.base_url} refuses (HTTP {status}: {text[:200].strip()}); {cures.get(status, 'see its log')}")
+
+
+def _check_size(http: httpx.AsyncClient, path: str, size: int, most_bytes: int) -> None:
+    if size > most_bytes:
+        raise VerifierError(f"{http.base_url}{path} sends more than {most_bytes:,} bytes")
 
 
 def _unreachable(http: httpx.AsyncClient, error: Exception) -> VerifierError:

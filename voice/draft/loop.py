@@ -24,7 +24,7 @@ from voice.draft.acceptance import Proposal
 from voice.draft.draft_buffer import DraftBuffer
 from voice.draft.plan import Controller, Plan
 from voice.draft.reply_options import Approved, Drafter, DraftTally, ReplyOptions
-from voice.draft.tasks import forget, next_of, retire, stop
+from voice.draft.tasks import LeavingTasks, next_of, retire, stop, verdict_of
 from voice.draft.verifier import Block, Chosen, DraftVerdict, Verifier, believe
 
 RECONSIDER_AFTER = 24
@@ -58,6 +58,7 @@ class DraftedReply:
         self._tokens = list(terms.prefix)
         self._ahead = DraftBuffer(drafter, self._tokens, controller.calibration)
         self._flights: deque[_Flight] = deque()
+        self._leaving = LeavingTasks()
         self._out: deque[Approved] = deque()
         self._stream: AsyncGenerator[Chosen, None] | None = None
         self._streaming: asyncio.Task[Chosen | None] | None = None
@@ -93,6 +94,7 @@ class DraftedReply:
             self._drafter.stop()
             await stop(self._ahead.writing, *(flight.task for flight in self._flights))
             await self._stop_stream()
+            await self._leaving.ended()
 
     def _note_time(self, began_s: float) -> None:
         self.account.took_ms = (asyncio.get_running_loop().time() - began_s) * 1e3
@@ -213,7 +215,7 @@ class DraftedReply:
             bonus=not any(proposal.support for proposal in draft) or self.account.plan.depth == 1,
             follows=bool(self._flights),
         )
-        task = asyncio.create_task(self._verifier.verify(block))
+        task = asyncio.create_task(verdict_of(self._verifier, block), name="verify")
         self._flights.append(_Flight(block, task, asyncio.get_running_loop().time()))
 
     # --- the verdicts --------------------------------------------------------------------------------------------------------
@@ -288,7 +290,7 @@ class DraftedReply:
     def _abandon_flights(self) -> None:
         for flight in self._flights:
             flight.task.cancel()
-            flight.task.add_done_callback(forget)
+            self._leaving.add(flight.task)
         self._flights.clear()
 
     def _reconsider(self) -> None:
@@ -355,7 +357,7 @@ class DraftedReply:
             return True
         if self._stream is not None:
             self._streaming, stopped = None, (self._streaming, self._stream)
-            asyncio.get_running_loop().create_task(retire(*stopped)).add_done_callback(forget)
+            self._leaving.add(asyncio.create_task(retire(*stopped), name="retire stream"))
             self._start_stream()
         else:
             self._send(0)

@@ -13,9 +13,9 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
-from voice.core.errors import BadVerdict, VerifierError
+from voice.core.errors import BadVerdict, VerifierError, first_line
 from voice.draft import http, wire
 from voice.draft.acceptance import Sampling
 from voice.draft.verifier import Block, Chosen, DraftVerdict, Identity
@@ -33,14 +33,28 @@ _library_log.setLevel(logging.CRITICAL)
 
 
 class _Waiting:
-    """A question without its answer."""
+    """A question without its answer.
 
-    def __init__(self, drafted: Sequence[int] | None) -> None:
+    Args:
+        drafted: the draft that is asked about; ``None`` where a stream is.
+        most_tokens: of a stream: more than was asked for is no answer.
+    """
+
+    def __init__(self, drafted: Sequence[int] | None, most_tokens: int = 0) -> None:
         loop = asyncio.get_running_loop()
         self.drafted = drafted
         self.verdict: asyncio.Future[DraftVerdict] = loop.create_future()
         self.verdict.add_done_callback(lambda future: None if future.cancelled() else future.exception())
-        self.tokens: asyncio.Queue[Chosen | VerifierError | None] = asyncio.Queue()
+        self._room = most_tokens
+        self.tokens: asyncio.Queue[Chosen | VerifierError | None] = asyncio.Queue(most_tokens + 2)  # an end, and an error
+
+    def stream(self, tokens: Sequence[Chosen]) -> None:
+        """More of a stream. Raises :class:`BadVerdict` when it is more than was asked for."""
+        self._room -= len(tokens)
+        if self._room < 0:
+            raise BadVerdict("the verifier sends more tokens than were asked for")
+        for chosen in tokens:
+            self.tokens.put_nowait(chosen)
 
     def fail(self, error: VerifierError) -> None:
         if not self.verdict.done():
@@ -103,8 +117,10 @@ class RemoteVerifier:
                 status, "check draft.url"
             )
             raise VerifierError(f"the verifier at {url} refuses (HTTP {status}); {cure}") from error
-        except (OSError, InvalidURI, InvalidHandshake, WebSocketException) as error:
-            raise VerifierError(f"no verifier at {url} ({error}); start one with: voice verifier") from error
+        except VerifierError:
+            raise
+        except Exception as error:  # the library's own kinds, and the system's
+            raise VerifierError(f"no verifier at {url} ({first_line(error)}); start one with: voice verifier") from error
         return cls(connection, hello, rtt_ms=rtt_s * 1e3, url=url, token=token)
 
     @property
@@ -146,7 +162,7 @@ class RemoteVerifier:
         keep = self._keep(prefix)
         question = wire.Stream(self._ids, keep, list(prefix[keep:]), wire.checksum(prefix), max_tokens, _chance(sampling))
         self._sent = list(prefix)
-        waiting = await self._ask(question, None)
+        waiting = await self._ask(question, None, most_tokens=max_tokens)
         self._streaming = question.id
         ended = False
         try:
@@ -191,10 +207,12 @@ class RemoteVerifier:
             return length
         return next(i for i in range(length) if self._sent[i] != prefix[i])
 
-    async def _ask(self, question: wire.Verify | wire.Stream, drafted: Sequence[int] | None) -> _Waiting:
+    async def _ask(
+        self, question: wire.Verify | wire.Stream, drafted: Sequence[int] | None, *, most_tokens: int = 0
+    ) -> _Waiting:
         if self._broken is not None:
             raise self._broken
-        waiting = self._waiting[question.id] = _Waiting(drafted)
+        waiting = self._waiting[question.id] = _Waiting(drafted, most_tokens)
         await self._send(question)
         return waiting
 
@@ -203,8 +221,8 @@ class RemoteVerifier:
         self.sent_bytes += len(data)
         try:
             await self._connection.send(data)
-        except (WebSocketException, OSError) as error:
-            self._break(VerifierError(f"the connection to the verifier broke: {error}"))
+        except Exception as error:  # the library's own kinds, and the system's
+            self._break(VerifierError(f"the connection to the verifier broke: {first_line(error)}"))
             raise self._broken or VerifierError("the connection broke") from error
 
     async def _stop(self, number: int) -> None:
@@ -225,8 +243,8 @@ class RemoteVerifier:
         except VerifierError as error:
             _log.warning("the verifier cannot be believed and is dropped: %s", error)
             self._break(error)
-        except (WebSocketException, OSError) as error:
-            self._break(VerifierError(f"the connection to the verifier broke: {error}"))
+        except Exception as error:  # whoever waits must hear of it, whatever it is
+            self._break(VerifierError(f"the connection to the verifier broke: {first_line(error)}"))
 
     def _take(self, answer: wire.Answer) -> None:
         if isinstance(answer, wire.VerifierHello):
@@ -243,8 +261,7 @@ class RemoteVerifier:
         if isinstance(answer, wire.Tokens):
             if waiting.drafted is not None:
                 raise BadVerdict("a stream where a verdict was asked for")
-            for chosen in _chosen(answer.tokens, answer.logprobs, self.identity.vocabulary_size):
-                waiting.tokens.put_nowait(chosen)
+            waiting.stream(_chosen(answer.tokens, answer.logprobs, self.identity.vocabulary_size))
             return
         verdict = self._verdict(waiting, answer) if isinstance(answer, wire.Judged) else None
         del self._waiting[answer.id]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voice import models
 from voice.core.config import LlmConfig
-from voice.core.errors import ChatError, ModelError, VerifierError
+from voice.core.errors import ChatError, VerifierError
 from voice.draft.edge import fingerprints
 from voice.draft.text import Tongue
 from voice.draft.verifier import Identity, Verifier
@@ -63,7 +63,7 @@ class TargetTokenizers:
                 file = Path(folder) / "vocabulary.gguf"
                 file.write_bytes(data)
                 return self._read(file, who)
-        except (ChatError, ModelError, OSError) as error:
+        except Exception as error:  # a file from elsewhere: whatever is wrong with it
             raise VerifierError(f"the tokenizer of {who.model} cannot be used: {error}") from error
 
     def _read(self, file: Path, who: Identity) -> Tongue:

@@ -12,7 +12,7 @@ from pathlib import Path
 from voice import models
 from voice.core.config import LlmConfig
 from voice.core.cpu import cores
-from voice.core.errors import ChatError
+from voice.core.errors import ChatError, mapped
 from voice.core.interfaces import Message, Token
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.llamacpp import Runtime, Sampler
@@ -68,6 +68,11 @@ class EdgeModel:
     def idle(self) -> bool:
         """Whether nothing is computed and nothing waits."""
         return self._engine.idle
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot serve now; empty while it can."""
+        return self._engine.problem
 
     def prompt(self, messages: Sequence[Message], *, skip_turns: int, reply_tokens: int) -> tuple[Prompt, int]:
         """See :meth:`voice.llm.prompts.Prompts.prompt`."""
@@ -213,6 +218,7 @@ class EdgeChat:
             return self._score[1]
         return None
 
+    @mapped(ChatError, "the conversation cannot be put to the language model")
     def _prompt(self, messages: Sequence[Message], reply_tokens: int) -> Prompt:
         reserve = max(reply_tokens, self._model.config.max_reply_tokens)
         prompt, self._skipped_turns = self._model.prompt(messages, skip_turns=self._skipped_turns, reply_tokens=reserve)

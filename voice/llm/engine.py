@@ -4,6 +4,9 @@ Strategy: one loop. Under the lock: forget what nobody wants, start what can sta
 hand out its results. Other threads only append jobs, set flags and wake the loop. A step in which nobody is interested any
 more is stopped from inside llama.cpp; a step that others share is not, since it would have to be computed again for them and
 lasts no longer than a token or a chunk of a prompt.
+
+What a step raises fails that step's jobs. When it happens again, or outside of a step, all that is at hand fails and the
+context is made anew; a model that fails all the same is tried at longer and longer intervals, and says so meanwhile.
 """
 
 import ctypes
@@ -11,15 +14,13 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from voice.core.errors import ChatBusy, ChatError
-from voice.core.interfaces import Token
+from voice.core.errors import ChatBusy, ChatError, VoiceError, first_line
 from voice.llm.cache import keep, truncate
-from voice.llm.llamacpp import Decoded, Runtime, Sampler, logprob
+from voice.llm.health import ModelHealth
+from voice.llm.llamacpp import Decoded, Runtime, Sampler
 from voice.llm.plan import Work, padded, plan_step
-from voice.llm.sequence import Job, JobKind, Selection, SequenceSlot, lay_offers
-from voice.llm.step import Step, fill, unpad
+from voice.llm.sequence import Job, JobKind, SequenceSlot, lay_offers
+from voice.llm.step import Step, advance, fill, unpad
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Engine:
         self._system: list[int] = []
         self._snapshot: ctypes.Array[ctypes.c_uint8] | None = None
         self._failure: list[BaseException] = []
+        self._health = ModelHealth()
         self._runtime: Runtime | None = None
         ready = threading.Event()
         self._thread = threading.Thread(target=self._main, args=(load, prepare, ready), name="voice-llm", daemon=True)
@@ -72,7 +74,10 @@ class Engine:
         ready.wait()
         if self._failure:
             self._thread.join()
-            raise self._failure[0]
+            error = self._failure[0]
+            if isinstance(error, VoiceError):
+                raise error
+            raise ChatError(f"the language model cannot be loaded: {first_line(error)}") from error
 
     # --- from any thread -----------------------------------------------------------------------------------------------------
 
@@ -86,6 +91,11 @@ class Engine:
         """Whether nothing is computed and nothing waits."""
         with self._condition:
             return not self._running and not any(slot.job or slot.waiting for slot in self._slots)
+
+    @property
+    def problem(self) -> str:
+        """Why the model cannot serve now; empty while it can."""
+        return self._health.problem
 
     def open(self) -> SequenceSlot:
         """Begin a conversation.
@@ -118,12 +128,14 @@ class Engine:
         """Ask for something. The job's outcome is told on the engine's thread.
 
         Raises:
-            ChatError: the engine is closed.
+            ChatError: the engine is closed, or the model does not serve.
         """
         job.stats.prompt = len(job.tokens)
         with self._condition:
             if self._closing:
                 raise ChatError("the language model is closed")
+            if self._health.problem:
+                raise ChatError(self._health.problem)
             for other in slot.enqueue(job):
                 self._end(
                     other, None if other.kind is JobKind.PREFILL else ChatError("another reply was begun in the conversation")
@@ -159,8 +171,13 @@ class Engine:
     def _interrupt(self) -> None:
         """Stop the running step if nothing in it is wanted, or if somebody waits for it who matters more."""
         urgent = [slot for slot in self._slots if any(job.urgent and job.live for job in slot.waiting)]
-        if self._runtime is not None and all(
-            not job.live or (not job.urgent and any(slot is not other for other in urgent)) for slot, job, _ in self._running
+        if (
+            self._runtime is not None
+            and self._running
+            and all(
+                not job.live or (not job.urgent and any(slot is not other for other in urgent))
+                for slot, job, _ in self._running
+            )
         ):
             self._runtime.abort()
         self._condition.notify()
@@ -181,13 +198,37 @@ class Engine:
         finally:
             ready.set()
         try:
-            while self._next_step(runtime):
-                self._compute(runtime)
-        except Exception:
-            log.exception("the language model's thread has ended")
+            while not self._closing:
+                self._serve(runtime)
         finally:
-            self._finish_all()
+            with self._condition:
+                self._health.problem = "" if self._closing else "the language model's thread has ended"
+                self._closing = True
+            self._fail_all(ChatError("the language model was closed"))
             runtime.close()
+
+    def _serve(self, runtime: Runtime) -> None:
+        """Compute step after step until the engine closes, or the context has to be made anew. Raises nothing."""
+        try:
+            if self._health.broken:
+                self._renew(runtime)
+            while not self._health.broken and self._next_step(runtime):
+                self._compute(runtime)
+        except BaseException as error:  # the model has this thread alone: it goes on, whatever it was
+            self._health.failed(error, broken=True)
+
+    def _renew(self, runtime: Runtime) -> None:
+        """Go on with an empty context that was tried, after a pause where the last ones did not help."""
+        self._fail_all(ChatError("the language model failed and begins anew; ask again"))
+        if pause := self._health.pause_s:
+            log.error("%s; it is tried again in %.0f s", self._health.problem, pause)
+            with self._condition:
+                self._condition.wait_for(lambda: self._closing, pause)
+        if not self._closing:
+            runtime.abort(False)
+            runtime.renew()
+            self._warm_up(runtime, self._system)
+            self._health.renewed()
 
     def _warm_up(self, runtime: Runtime, system: Sequence[int]) -> None:
         """Compute the system prompt and run the shapes that come: the first step of each kind is the slowest."""
@@ -282,81 +323,16 @@ class Engine:
                 if pads is not None:
                     unpad(runtime, step, pads)
                 for (slot, job, count), row in zip(step, rows, strict=True):
-                    self._advance(runtime, slot, job, count, row)
+                    advance(runtime, slot, job, count, row, self._end)
+                self._health.succeeded()
             else:
                 self._recover(runtime, step, code)
-        except Exception:  # a bug must not take the other conversations down
-            log.exception("a step of the language model failed")
-            self._fail(runtime, step, ChatError("the language model failed (see the log)"))
+        except Exception as error:  # a bug must not take the other conversations down
+            self._health.failed(error)
+            self._fail(runtime, step, ChatError(f"the language model failed: {first_line(error)}; ask again"))
         finally:
             with self._condition:
                 self._running = []
-
-    def _advance(self, runtime: Runtime, slot: SequenceSlot, job: Job, count: int, row: int) -> None:
-        """Account for ``count`` computed tokens of which the batch's token ``row`` is the first."""
-        start = len(slot.cached)
-        slot.cached.extend(job.tokens[start : start + count])
-        if not job.live:
-            return
-        if job.choice is not None:
-            self._choose(runtime, slot, job, job.choice, range(max(start, job.choice.known - 1), start + count), row - start)
-            return
-        if job.probe is not None and start < job.probe.position <= len(slot.cached):
-            logits = runtime.logits(row + job.probe.position - 1 - start)
-            job.outcome.scored(float(np.exp(logprob(logits, job.probe.token))))
-            job.probe = None
-        if len(slot.cached) < len(job.tokens):
-            return
-        if job.kind is JobKind.REPLY:
-            self._generate(runtime, job, row + count - 1)
-        else:
-            self._end(job)
-
-    def _choose(self, runtime: Runtime, slot: SequenceSlot, job: Job, choice: Selection, computed: range, offset: int) -> None:
-        """Have a token chosen behind each computed position, up to where the draft is wrong. Position + offset is the row."""
-        for position in computed:
-            drafted = position + 1 < len(job.tokens)
-            if not drafted and not (choice.bonus or choice.goes_on):
-                self._end(job)
-                return
-            try:
-                token = choice.chooser.choose(runtime.logits(position + offset), position + 1 - choice.prefix)
-            except ValueError as error:
-                self._end(job, ChatError(f"the language model computed nonsense ({error}); ask again"))
-                return
-            if token is None:
-                job.cancelled = True
-                return
-            job.stats.generated += 1
-            last = runtime.ends_reply(token)
-            last = last or (choice.goes_on and job.stats.generated >= job.max_tokens)
-            if drafted and job.tokens[position + 1] == token and not last:
-                continue
-            del job.tokens[position + 1 :]
-            job.tokens.append(token)
-            if last or not choice.goes_on:
-                self._end(job)
-            elif len(slot.cached) > position + 1:
-                truncate(runtime, slot, position + 1)
-            return
-
-    def _generate(self, runtime: Runtime, job: Job, row: int) -> None:
-        """Choose the next token of a reply and hand it out."""
-        assert job.sampler is not None  # noqa: S101 (a reply that has started has one)
-        token = runtime.sample(job.sampler, row)
-        job.stats.generated += 1
-        probability = logprob(runtime.logits(row), token)
-        last = runtime.ends_reply(token)
-        text = "" if last else job.text.feed(runtime.piece(token))
-        last = last or job.text.stopped or job.stats.generated >= job.max_tokens
-        if last:
-            text += job.text.end()
-        else:
-            job.tokens.append(token)
-        if (text or not last) and not job.outcome.token(Token(text, probability)):
-            job.cancelled = True
-        if last:
-            self._end(job)
 
     def _recover(self, runtime: Runtime, step: Step, code: Decoded) -> None:
         """Bring the cache back to what the slots say it holds; fail the step's jobs unless it can be computed again."""
@@ -365,8 +341,12 @@ class Engine:
         if code is Decoded.ABORTED:
             return
         reason = "its cache is full" if code is Decoded.NO_ROOM else "llama.cpp could not compute a step"
-        log.error("the language model failed: %s", reason)
-        self._fail(runtime, step, ChatError(f"the language model failed: {reason}; ask again"))
+        error = ChatError(f"the language model failed: {reason}; ask again")
+        if code is Decoded.FAILED:
+            self._health.failed(error)
+        else:
+            log.error("%s", error)
+        self._fail(runtime, step, error)
 
     def _fail(self, runtime: Runtime, step: Step, error: ChatError) -> None:
         for slot, job, _ in step:
@@ -382,13 +362,12 @@ class Engine:
             job.sampler.close()
             job.sampler = None
 
-    def _finish_all(self) -> None:
+    def _fail_all(self, error: ChatError) -> None:
         with self._condition:
-            self._closing = True
             for slot in self._slots:
                 for job in (slot.job, *slot.waiting):
                     if job is not None:
-                        self._end(job, ChatError("the language model was closed"))
+                        self._end(job, error)
                 slot.job = None
                 slot.waiting.clear()
 

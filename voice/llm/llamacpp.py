@@ -62,15 +62,26 @@ class Runtime(Vocabulary):
             params.n_batch = params.n_ubatch = batch_tokens
             params.n_threads = params.n_threads_batch = threads
             params.no_perf = True
-            self._context = self._make_context(path, params)
-        except ChatError:
+            self._parameters = params
+            self._path = path
+            self.batch = Batch(batch_tokens)
+            self._abort_flag = (ctypes.c_uint8 * 2)()
+            self.renew()
+        except BaseException:
             self.close()
             raise
+
+    def renew(self) -> None:
+        """Make the context anew: the cache is empty, and what went wrong in it is gone. Samplers stay good.
+
+        Raises:
+            ChatError: there is no memory for it.
+        """
+        self._free_context()
+        self._context = self._make_context(self._path, self._parameters)
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self.batch = Batch(batch_tokens)
         # llama.cpp asks the callback after every tensor operation. A Python function would need the GIL a thousand times a
         # step; libc's strlen needs none, and the length of a one-byte flag is the answer: 0 goes on, 1 stops.
-        self._abort_flag = (ctypes.c_uint8 * 2)()
         stop_if_set = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
         llama_cpp.llama_set_abort_callback(self._context, stop_if_set, ctypes.cast(self._abort_flag, ctypes.c_void_p))
 
@@ -87,10 +98,13 @@ class Runtime(Vocabulary):
 
     def close(self) -> None:
         """Free everything. May be called again."""
+        self._free_context()
+        super().close()
+
+    def _free_context(self) -> None:
         context, self._context = self._context, None
         if context:
             llama_cpp.llama_free(context)
-        super().close()
 
     # --- computing -----------------------------------------------------------------------------------------------------------
 

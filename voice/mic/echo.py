@@ -12,6 +12,7 @@ import threading
 import numpy as np
 from pywebrtc_audio import AudioProcessor
 
+from voice.core.errors import DeviceError, mapped
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 FRAME = SAMPLE_RATE_HZ // 100
@@ -20,6 +21,7 @@ _MAX_QUEUE = 2 * SAMPLE_RATE_HZ
 _CREEP = SAMPLE_RATE_HZ // 50
 """20 ms more than was ever needed in a while."""
 _WATCH_FRAMES = 500
+_FAILED = "the echo canceller failed"
 
 
 class EchoCanceller:
@@ -29,6 +31,7 @@ class EchoCanceller:
         delay_ms: how long after it was handed over a sound is expected to come back, by the cards' own account.
     """
 
+    @mapped(DeviceError, _FAILED)
     def __init__(self, delay_ms: int = 0) -> None:
         self._processor = AudioProcessor(
             sample_rate=SAMPLE_RATE_HZ,
@@ -51,8 +54,13 @@ class EchoCanceller:
             if self._queue.size > _MAX_QUEUE:
                 self._drop(self._queue.size - _MAX_QUEUE)
 
+    @mapped(DeviceError, _FAILED)
     def clean(self, samples: Samples) -> Samples:
-        """What was heard, without what was played, as far as whole frames go (10 ms)."""
+        """What was heard, without what was played, as far as whole frames go (10 ms).
+
+        Raises:
+            DeviceError: the canceller failed.
+        """
         heard = np.concatenate((self._rest, samples)) if self._rest.size else samples
         whole = heard.size - heard.size % FRAME
         self._rest = heard[whole:].copy()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from voice.audio.formats import pcm16_from_float
-from voice.core.errors import ConfigError, ModelError
+from voice.core.errors import ConfigError, DeviceError, ModelError, mapped
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
 WORDS = ("okay_nabu", "hey_jarvis", "hey_mycroft", "alexa")
@@ -27,12 +27,13 @@ class MicroWakeWord:
 
             self._engine = Engine.from_builtin(Model(word))
             self._features = MicroWakeWordFeatures()
-        except (ImportError, OSError, ValueError) as error:
+        except Exception as error:  # its C extension raises kinds of its own
             raise ModelError(f"the wake word engine does not run here ({error}); use --mode open or --mode push") from error
         self._rest: Samples = np.zeros(0, dtype=np.float32)
 
+    @mapped(DeviceError, "the wake word engine failed")
     def hears(self, samples: Samples) -> bool:
-        """See :class:`voice.mic.gate.WakeWord`."""
+        """See :class:`voice.mic.gate.WakeWord`. Raises :class:`~voice.core.errors.DeviceError` when the engine fails."""
         samples = np.concatenate((self._rest, samples))
         whole = samples.size - samples.size % _CHUNK
         self._rest = samples[whole:]

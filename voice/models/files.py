@@ -6,12 +6,13 @@ among them because a program can set ``mtime`` back but not ``ctime``.
 """
 
 import contextlib
-import fcntl
 import hashlib
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import msgspec
 
@@ -77,7 +78,10 @@ def move_into_place(source: Path, target: Path) -> None:
     """Rename a written and synced file onto ``target`` (same file system) and sync the folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
-    descriptor = os.open(target.parent, os.O_RDONLY)
+    try:
+        descriptor = os.open(target.parent, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders, and writes their entries down by itself
+        return
     try:
         os.fsync(descriptor)
     finally:
@@ -94,15 +98,30 @@ def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None, timeout_s:
     with path.open("a") as file:
         give_up_at_s = time.monotonic() + timeout_s
         waited = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not waited:
-                    on_wait()
-                    waited = True
-                if time.monotonic() > give_up_at_s:
-                    raise TimeoutError(f"another process has held {path} for {timeout_s:.0f} s") from None
-                time.sleep(0.1)
+        while not _take_lock(file):
+            if not waited:
+                on_wait()
+                waited = True
+            if time.monotonic() > give_up_at_s:
+                raise TimeoutError(f"another process has held {path} for {timeout_s:.0f} s")
+            time.sleep(0.1)
         yield
+
+
+def _take_lock(file: IO[str]) -> bool:
+    """Lock an open file against other processes, by what this system has for it; False while another one holds it."""
+    try:
+        fcntl: Any = importlib.import_module("fcntl")
+    except ImportError:  # Windows, which locks bytes
+        msvcrt: Any = importlib.import_module("msvcrt")
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

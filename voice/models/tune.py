@@ -18,6 +18,7 @@ from pathlib import Path
 
 from voice.core import cpu
 from voice.core.errors import ModelError
+from voice.core.openmp import spin_briefly
 from voice.models import files, store, tuned
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned
@@ -150,6 +151,7 @@ def _llama_version() -> str:
 
 
 def _run_child(arguments: Sequence[str]) -> str:
+    spin_briefly()  # what is measured is what the assistant will do
     command = [sys.executable, "-m", "voice.models.trial", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)  # noqa: S603

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from voice.core.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing, RouteError, mapped
 from voice.privacy.findings import TaggedSpan
 from voice.route.labels import TAGS, TASKS, Task
 
@@ -70,6 +70,7 @@ class Heads:
 class Encoder:
     """The shipped weights, loaded. Thread-safe; holds no state between calls."""
 
+    @mapped(ModelError, "the router's model cannot be used")
     def __init__(self, folder: Path) -> None:
         """Load and check the model in ``folder``.
 
@@ -97,8 +98,13 @@ class Encoder:
         _check_heads(folder, self._session, self.card)
         self._words = [str(output.name) for output in self._session.get_outputs()]
 
+    @mapped(RouteError, "the router's model failed")
     def read(self, text: str) -> Heads:
-        """What the heads say of ``text`` (any string; only what fits is read). Some hundred microseconds; never blocks long."""
+        """What the heads say of ``text`` (any string; only what fits is read). Some hundred microseconds; never blocks long.
+
+        Raises:
+            RouteError: the model or its tokenizer failed.
+        """
         encoding = self._tokenizer.encode(text[:MAX_CHARACTERS])
         ids = np.array(clip_ids(encoding.ids, self._places), dtype=np.int64)
         out = dict(zip(self._words, self._session.run(self._words, {"ids": ids}), strict=True))

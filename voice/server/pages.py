@@ -78,9 +78,9 @@ def text(status: HTTPStatus, sentence: str, more: Mapping[str, str] | None = Non
     return _response(status, f"{sentence}\n".encode(), "text/plain; charset=utf-8", headers)
 
 
-def data(value: Mapping[str, object]) -> Response:
+def data(value: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """An object as JSON."""
-    return _response(HTTPStatus.OK, f"{json.dumps(value)}\n".encode(), "application/json", {})
+    return _response(status, f"{json.dumps(value)}\n".encode(), "application/json", {})
 
 
 def without_body(response: Response) -> Response:

@@ -103,6 +103,7 @@ class VoiceServer:
         self._config = config
         self._clock = clock or MonotonicClock()
         self._open: Callable[[], ServedConversation] | None = None
+        self._problems: Callable[[], Sequence[str]] = tuple
         self._sessions = 0
         self._server: _Server | None = None
         self.port = config.port
@@ -123,9 +124,15 @@ class VoiceServer:
         """The address of the web page, for a browser on this machine."""
         return self.url.replace("ws:", "http:", 1) + "/"
 
-    def open_with(self, open_conversation: Callable[[], ServedConversation]) -> None:
-        """From now on, open a conversation for each connection. The callable may raise any :class:`VoiceError`."""
-        self._open = open_conversation
+    def open_with(
+        self, open_conversation: Callable[[], ServedConversation], *, problems: Callable[[], Sequence[str]] = tuple
+    ) -> None:
+        """From now on, open a conversation for each connection. The callable may raise any :class:`VoiceError`.
+
+        ``problems`` is asked why no conversation can be held now, a sentence each; empty while it can. ``/health`` says so;
+        connections are taken all the same, since what fails may recover with the next turn.
+        """
+        self._open, self._problems = open_conversation, problems
 
     async def __aenter__(self) -> Self:
         try:
@@ -199,14 +206,17 @@ class VoiceServer:
 
     def _page(self, path: str, request: Request) -> Response:
         if path == "/health":
+            why = "; ".join(self._problems()) if self._open is not None else "the models are still loading"
             return pages.data(
                 {
-                    "ready": self._open is not None,
+                    "ready": not why,
+                    "why": why,
                     "sessions": self._sessions,
                     "max_sessions": self._config.max_sessions,
                     "version": __version__,
                     "protocol": m.PROTOCOL_VERSION,
-                }
+                },
+                HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK,
             )
         if refusal := check_host(self._config, request.headers):
             return pages.text(HTTPStatus(refusal.status), refusal.why)
@@ -285,7 +295,7 @@ class _Session:
             results = await asyncio.gather(*tasks, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, ConnectionClosed):
-                raise result
+                raise _foreseen(result) or result
 
     async def _read(self) -> None:
         taken = 0
@@ -352,6 +362,13 @@ async def _refuse(connection: ServerConnection, error: VoiceError) -> None:
     except (TimeoutError, ConnectionClosed):
         _log.debug("the client did not take the reason")
     await connection.close(code, _reason(str(error)))
+
+
+def _foreseen(error: Exception) -> VoiceError | None:
+    """The error that ended a task group, where it is one of ours."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, VoiceError) else None
 
 
 def _subprotocol(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

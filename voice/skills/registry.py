@@ -69,8 +69,7 @@ class SkillRegistry:
         if not words:
             return None
         for skill in self._own:
-            reply = _replied(_call(skill, words, context)) if skill.phrases else _replied(_always(skill, words, context))
-            if reply is not None:
+            if (reply := _own_reply(skill, words, context)) is not None:
                 return Found(skill.name, reply)
         for name, skill in self._added:
             if name not in self._hung and (reply := await self._ask_added(name, skill, words, context)) is not None:
@@ -81,8 +80,15 @@ class SkillRegistry:
         """Do what a skill promised.
 
         Raises:
-            Exception: whatever it raises; ``TimeoutError`` after :data:`EFFECT_WITHIN_S`.
+            Exception: whatever it raises (``RuntimeError`` for a ``SystemExit``); ``TimeoutError`` after
+                :data:`EFFECT_WITHIN_S`.
         """
+        try:
+            await self._carry_out(effect)
+        except SystemExit as error:
+            raise RuntimeError("it wanted to end the program") from error
+
+    async def _carry_out(self, effect: Effect) -> None:
         async with asyncio.timeout(EFFECT_WITHIN_S):
             if inspect.iscoroutinefunction(effect):
                 await effect()
@@ -108,7 +114,7 @@ class SkillRegistry:
         except TimeoutError:
             self._hung.add(name)
             _log.warning("the skill %s took longer than %g s; it is not asked any more", name, ANSWER_WITHIN_S)
-        except Exception:
+        except (Exception, SystemExit):
             _log.warning("the skill %s failed; the language model answers instead", name, exc_info=True)
         return None
 
@@ -125,6 +131,14 @@ def _call(skill: Skill, words: str, context: Callable[[], Context]) -> Any:
     if arguments is None:
         return _nothing() if inspect.iscoroutinefunction(skill.handler) else None
     return skill.handler(**arguments)
+
+
+def _own_reply(skill: Skill, words: str, context: Callable[[], Context]) -> Reply | None:
+    try:
+        return _replied(_call(skill, words, context) if skill.phrases else _always(skill, words, context))
+    except Exception:
+        _log.warning("the skill %s failed; the language model answers instead", skill.name, exc_info=True)
+        return None
 
 
 async def _nothing() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from voice import models
 from voice.core.config import TtsConfig
-from voice.core.errors import ConfigError, ModelError, ModelMissing
+from voice.core.errors import ConfigError, ModelError, ModelMissing, SynthesisError, mapped
 from voice.core.interfaces import Samples, SpeechChunk
 from voice.core.worker import Priority, Worker
 from voice.tts.pauses import OnsetTrimmer, fade_out, pause_ms
@@ -52,6 +52,7 @@ class PiperSynthesizer:
         ConfigError: there is no such speaker.
     """
 
+    @mapped(ModelError, "the voice cannot be used")
     def __init__(self, config: TtsConfig, *, repeatable: bool = False) -> None:
         voice = _voice_file(models.locate(config.model))
         self.phonemizer = Phonemizer(voice.with_name(f"{voice.name}.json"))
@@ -70,7 +71,7 @@ class PiperSynthesizer:
         self._first_frames = config.first_chunk_frames
         self._remember = config.remember_clauses
         self._remembered: OrderedDict[str, Samples] = OrderedDict()
-        self._worker = Worker("synthesis")
+        self._worker = Worker("synthesis", fails_with=SynthesisError)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -94,16 +95,22 @@ class PiperSynthesizer:
             yield SpeechChunk(known.copy(), len(known))
             return
         spoken: list[Samples] = []
-        passes = await self._worker.run(partial(self.phonemizer.passes, clause))
-        async with aclosing(self._speak(passes)) as chunks:
-            async for chunk in chunks:
-                if chunk.total_samples <= _REMEMBERED_S * self.sample_rate_hz and self._remember:
-                    spoken.append(chunk.samples)
-                yield chunk
-        if spoken:
-            self._remembered[clause] = np.concatenate(spoken)
-            while len(self._remembered) > self._remember:
-                self._remembered.popitem(last=False)
+        with mapped(SynthesisError, "speech synthesis failed"):
+            passes = await self._worker.run(partial(self.phonemizer.passes, clause))
+            async with aclosing(self._speak(passes)) as chunks:
+                async for chunk in chunks:
+                    if chunk.total_samples <= _REMEMBERED_S * self.sample_rate_hz and self._remember:
+                        spoken.append(chunk.samples)
+                    yield chunk
+            if spoken:
+                self._remembered[clause] = np.concatenate(spoken)
+                while len(self._remembered) > self._remember:
+                    self._remembered.popitem(last=False)
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot serve now; empty while it can."""
+        return self._worker.problem
 
     def close(self) -> None:
         """Stop the worker after the job at hand. May be called again."""

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from voice.core.errors import ModelError, SynthesisError
+from voice.core.errors import ModelError, SynthesisError, first_line, mapped
 from voice.core.interfaces import Samples
 from voice.tts.split import Parts
 
+_FAILED = "speech synthesis failed"
 _Array = npt.NDArray[Any]
 
 
@@ -57,6 +58,7 @@ class Vits:
         self._encoder_inputs = {value.name for value in self._encoder.get_inputs()}
         self._durations = parts.durations
 
+    @mapped(SynthesisError, _FAILED)
     def encode(self, ids: Sequence[int], manner: Manner) -> "Latent":
         """The whole text's latent frames, from which audio can be taken.
 
@@ -106,6 +108,7 @@ class Latent:
         """The same latent with nothing decoded yet."""
         return Latent(self._streamed, self._encoded, self._speaker, self._hop_samples, self.durations)
 
+    @mapped(SynthesisError, _FAILED)
     def decode(self, start: int, stop: int) -> Samples:
         """The audio of frames ``start`` to ``stop``: the same, but for rounding, whatever the stretches.
 
@@ -155,15 +158,8 @@ def _session(model: Path | bytes, options: ort.SessionOptions) -> ort.InferenceS
         )
     except Exception as error:  # ONNX Runtime raises its own kinds
         name = "the voice" if isinstance(model, bytes) else model
-        raise ModelError(f"cannot load {name} ({_first_line(error)}): fetch the voice again") from error
+        raise ModelError(f"cannot load {name} ({first_line(error)}): fetch the voice again") from error
 
 
 def _run(session: ort.InferenceSession, feed: dict[str, _Array]) -> list[_Array]:
-    try:
-        return session.run(None, feed)  # type: ignore[no-any-return]
-    except Exception as error:
-        raise SynthesisError(f"speech synthesis failed: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return session.run(None, feed)  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ import numpy as np
 from voice import models
 from voice.audio import mel
 from voice.core.config import TurnConfig
-from voice.core.errors import ModelError, ModelMissing
+from voice.core.errors import ModelError, ModelMissing, TurnDetectorError, mapped
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.core.worker import Worker
 
@@ -51,16 +51,23 @@ class SmartTurn:
             self._infer(np.zeros(SAMPLE_RATE_HZ, np.float32))
         except Exception as error:  # onnxruntime's exceptions share no base but Exception
             raise ModelError(f"cannot use the end-of-turn model {path}: {error}; see `voice models verify`") from error
-        self._worker = Worker("turn")
+        self._worker = Worker("turn", fails_with=TurnDetectorError)
 
     async def completeness(self, audio: Samples) -> float:
         """See :meth:`voice.core.interfaces.TurnDetector.completeness`.
 
         Raises:
+            TurnDetectorError: the model failed.
             Overloaded: too many requests wait, or the detector is closed.
         """
-        last = np.array(audio[-_WINDOW_SAMPLES:], dtype=np.float32)  # a copy: the caller's buffer may go on changing
-        return await self._worker.run(lambda: self._infer(last))
+        with mapped(TurnDetectorError, "the end-of-turn model failed"):
+            last = np.array(audio[-_WINDOW_SAMPLES:], dtype=np.float32)  # a copy: the caller's buffer may go on changing
+            return await self._worker.run(lambda: self._infer(last))
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot serve now; empty while it can."""
+        return self._worker.problem
 
     def close(self) -> None:
         """End the thread. May be called again."""

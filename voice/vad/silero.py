@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from voice import models
-from voice.core.errors import ModelError, ModelMissing
+from voice.core.errors import DetectorError, ModelError, ModelMissing, mapped
 from voice.core.interfaces import WINDOW_SAMPLES, Samples
 
 _CONTEXT_SAMPLES = 64
+_FAILED = "voice activity detection failed"
 _STATE_SHAPE = (1, 1, 128)
 
 
@@ -49,13 +50,18 @@ class SileroModel:
         self._session: Any = session
 
     def detector(self) -> "SileroDetector":
-        """The state of a new stream."""
+        """The state of a new stream.
+
+        Raises:
+            DetectorError: the library does not make one.
+        """
         return SileroDetector(self._session)
 
 
 class SileroDetector:
     """A :class:`voice.core.interfaces.SpeechDetector`. For one stream and one thread at a time."""
 
+    @mapped(DetectorError, _FAILED)
     def __init__(self, session: Any) -> None:
         self._session = session
         self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
@@ -69,12 +75,14 @@ class SileroDetector:
 
         Raises:
             ValueError: the window does not have 512 samples.
+            DetectorError: the model failed; what the stream remembers is as it was before.
         """
         if window.shape != (WINDOW_SAMPLES,):
             raise ValueError(f"a window has {WINDOW_SAMPLES} samples, not shape {window.shape}")
         samples = self._input[0]
         samples[_CONTEXT_SAMPLES:] = window
-        self._session.run_with_iobinding(self._bindings[self._turn])
+        with mapped(DetectorError, _FAILED):
+            self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
         samples[:_CONTEXT_SAMPLES] = samples[-_CONTEXT_SAMPLES:]
         return float(self._probability[0])

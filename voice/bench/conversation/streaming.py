@@ -79,10 +79,14 @@ async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] 
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         receiving = asyncio.create_task(_receive(socket, heard, began_s))
-        with suppress(ConnectionClosed):
-            await _send(socket, recording, heard, began_s)
-        await _say_goodbye(socket, hello is not None)
-        await receiving
+        try:
+            with suppress(ConnectionClosed):
+                await _send(socket, recording, heard, began_s)
+            await _say_goodbye(socket, hello is not None)
+            await receiving
+        finally:
+            receiving.cancel()
+            await asyncio.gather(receiving, return_exceptions=True)
     _judge(heard, recording)
     return heard
 

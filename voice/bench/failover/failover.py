@@ -78,7 +78,7 @@ class FailoverListener:
 
     def __init__(self, client: VoiceClient) -> None:
         self._client = client
-        self._turns: asyncio.Queue[None] = asyncio.Queue()
+        self._turns: asyncio.Queue[None] = asyncio.Queue(64)  # a turn is waited for before the next begins
         self.begin()
 
     def begin(self) -> None:
@@ -240,11 +240,15 @@ async def _speak(client: VoiceClient, listener: FailoverListener, one: Recording
     audio = np.pad(one.samples, (0, -one.samples.size % step))
     ended = asyncio.create_task(listener.ended(), name="bench wait")
     number = 0
-    while not ended.done():
-        number += 1
-        await asyncio.sleep(max(0.0, began_s + number * FRAME_S - client.clock.now_s()))
-        frame = audio[(number - 1) * step : number * step]
-        await client.send_audio(frame if frame.size else np.zeros(step, np.float32))
+    try:
+        while not ended.done():
+            number += 1
+            await asyncio.sleep(max(0.0, began_s + number * FRAME_S - client.clock.now_s()))
+            frame = audio[(number - 1) * step : number * step]
+            await client.send_audio(frame if frame.size else np.zeros(step, np.float32))
+    finally:
+        ended.cancel()
+        await asyncio.gather(ended, return_exceptions=True)
     return began_s + one.speech_end_s
 
 

@@ -245,11 +245,15 @@ async def by_client(said: Sequence[Recording], progress: Callable[[], None]) -> 
         for one in said:
             async with VoiceClient(url, rate_hz=SAMPLE_RATE_HZ) as client:
                 arriving = asyncio.create_task(_first_audio(client), name="first audio")
-                begun_s = await _stream(client, one)
-                instrument = newest(house)
-                emitted_s = instrument.answer(chirp())
-                async with asyncio.timeout(START_WITHIN_S):
-                    arrived_s = await arriving
+                try:
+                    begun_s = await _stream(client, one)
+                    instrument = newest(house)
+                    emitted_s = instrument.answer(chirp())
+                    async with asyncio.timeout(START_WITHIN_S):
+                        arrived_s = await arriving
+                finally:
+                    arriving.cancel()
+                    await asyncio.gather(arriving, return_exceptions=True)
             last = one.speech_end - 1
             heard_ms = (instrument.arrival_s(last) - begun_s - last / SAMPLE_RATE_HZ) * 1000
             ways.append(AudioPath(one.name, "plain client", heard_ms, (arrived_s - emitted_s) * 1000, 0.0, 1.0))

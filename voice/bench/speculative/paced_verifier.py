@@ -116,7 +116,7 @@ class OfferedVerifier(PacedVerifier):
     async def stream(self, prefix: Sequence[int], *, max_tokens: int, sampling: Sampling) -> AsyncGenerator[Chosen, None]:
         """See :class:`~voice.draft.verifier.Verifier`."""
         del sampling
-        arriving: asyncio.Queue[tuple[float, tuple[int, ...]]] = asyncio.Queue()
+        arriving: asyncio.Queue[tuple[float, tuple[int, ...]]] = asyncio.Queue(max_tokens)
         serving = asyncio.create_task(self._serve(arriving, len(prefix), min(len(self._whole), len(prefix) + max_tokens)))
         loop, at = asyncio.get_running_loop(), len(prefix)
         try:
