@@ -69,7 +69,7 @@ class FakeConversation:
         self._turn += 1
         self._answer(text)
 
-    def played(self, turn: int, ms: float) -> None:
+    def played(self, turn: int, ms: float, clears: int | None = None) -> None:
         self.reports.append((turn, ms))
 
     def label(self, *, user: str, feature: str) -> None:

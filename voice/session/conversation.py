@@ -138,10 +138,10 @@ class Conversation:
         if text and self._tasks.group is not None:
             self._happened(TurnInput.TEXT_TYPED, typed=text)
 
-    def played(self, turn: int, ms: float) -> None:
-        """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
-        if (at_hand := self._at_hand(turn)) is not None and at_hand.playout is not None:
-            at_hand.playout.playback.report(ms, self._clock.now_s())
+    def played(self, turn: int, ms: float, clears: int | None = None) -> None:
+        """The client has played ``ms`` of the reply of ``turn`` (else reckoned), after so many clears of that turn."""
+        if (at_hand := self._at_hand(turn)) is not None:
+            at_hand.played(ms, clears, self._clock.now_s())
 
     def label(self, *, user: str = "", feature: str = "") -> None:
         """Write what the turns from now on cost down for this user and feature; empty changes nothing."""

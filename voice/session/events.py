@@ -86,9 +86,10 @@ class ReplyPaused:
 
 @dataclass(frozen=True, slots=True)
 class ReplyResumed:
-    """It was nothing: the reply goes on from where it was paused."""
+    """It was nothing: the reply goes on from where it was paused, after ``played_ms`` of it."""
 
     turn: int
+    played_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

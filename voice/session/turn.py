@@ -67,6 +67,7 @@ class Turn:
         self._takebacks = 0
         self._reopenings = 0
         self._reopened_at_s: float | None = None
+        self._clears = 0
 
     # --- what is known -------------------------------------------------------------------------------------------------------
 
@@ -131,6 +132,19 @@ class Turn:
         return self._answer
 
     # --- what happens --------------------------------------------------------------------------------------------------------
+
+    def cleared(self) -> None:
+        """The client is told to throw away what it has not played."""
+        self._clears += 1
+
+    def played(self, ms: float, clears: int | None, now_s: float) -> None:
+        """The client says that it has played ``ms`` of the reply, after ``clears`` times that it threw audio of the turn away.
+
+        A report that was on its way when audio was cleared counts no more. Of a client that does not say how often it was
+        (``None``), reports count until the turn is reopened: whether it counts the voided reply in is unknown.
+        """
+        if self._playout is not None and (clears == self._clears if clears is not None else not self._reopenings):
+            self._playout.playback.report(ms, now_s)
 
     def paused(self, speech_end_sample: int, at_s: float) -> None:
         """The user's last voiced sample was at ``at_s``; the detector heard the speech end at a sample."""

@@ -24,14 +24,16 @@ const audio = new Audio({
 const connection = new Connection({
   rateHz: RATE_HZ,
   onState: connectionChanged,
-  onMessage: take,
+  onMessage: (message) => {
+    take(message);
+    audio.note(message);
+  },
   onAudio: (pcm) => reply.silenced || audio.play(pcm),
 });
 connection.token = sessionStorage.getItem(TOKEN_KEY) ?? "";
 
-/** The reply that comes in: its turn, where its audio began, and whether the user wants to hear none of it. */
-const reply = { turn: 0, beganS: 0, silenced: false };
-let playedS = 0;
+/** The reply that comes in: its turn, and whether the user wants to hear none of it. */
+const reply = { turn: 0, silenced: false };
 let reportedAt = 0;
 let unsent = "";
 let hadConversation = false;
@@ -152,6 +154,7 @@ function arrive() {
   if (hadConversation) view.note("A new conversation: what was said above is not remembered.");
   hadConversation = true;
   Object.assign(reply, { turn: 0, silenced: false });
+  audio.begin();
   showRest();
   if (unsent) sendText(unsent);
   unsent = "";
@@ -213,19 +216,19 @@ function take(message) {
 function transcript({ turn, role, text, final, stable_chars: stable = 0 }) {
   if (role === "user" && !final) return view.showPartial(text, stable);
   if (role === "user") return view.showUser(turn, text);
-  if (turn !== reply.turn) Object.assign(reply, { turn, beganS: playedS, silenced: false });
+  if (turn !== reply.turn) Object.assign(reply, { turn, silenced: false });
   view.showReply(turn, text);
   return view.showActivity("speaking", "speaking");
 }
 
-/** Tell the server how much was really played: it then knows which words were heard. */
-function reportPlayed({ played, waiting }) {
-  playedS = played;
+/** Tell the server how much was really played: it then knows which words were heard, and where a held reply goes on. */
+function reportPlayed({ waiting, report, now: atOnce }) {
   document.documentElement.dataset.playing = String(waiting > 0);
   const now = performance.now();
-  if (!reply.turn || reply.silenced || !waiting || now - reportedAt < REPORT_EVERY_MS) return;
+  if (!report || reply.silenced) return;
+  if (!atOnce && (!waiting || now - reportedAt < REPORT_EVERY_MS)) return;
   reportedAt = now;
-  connection.send({ type: "played", turn: reply.turn, ms: Math.round((played - reply.beganS) * 1000) });
+  connection.send(report);
 }
 
 if (!Audio.available) view.warn(INSECURE);
