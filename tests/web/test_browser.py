@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -13,10 +14,12 @@ import soundfile
 from tests.fakes.conversation import FakeConversation, House
 from tests.web.browser import TAP_WORKLET, heard, page_at, violations
 from voice.audio.files import read_audio
+from voice.client import ReplyPosition
 from voice.core.config import Config, ServerConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.engines import Engines
 from voice.models import locate
+from voice.protocol import messages as m
 from voice.reply.handover import EXCUSE
 from voice.server import pages
 from voice.server.websocket import VoiceServer
@@ -239,6 +242,78 @@ async def test_resampling_is_clean(rates: tuple[int, int]) -> None:
     assert 10 * np.log10(np.mean(error**2) / 0.5) < -60
     if from_hz > to_hz:  # a tone above the new band must not fold into it
         assert np.abs(np.array(got[1])[200:-200]).max() < 0.003
+
+
+COUNTED = [
+    ({"type": "transcript", "role": "user", "turn": 1}, 0, 0),
+    ({"type": "transcript", "role": "agent", "turn": 1}, 0, 0),
+    ({"type": "clear", "turn": 1, "heard": ""}, 500, 0),
+    ({"type": "turn_reopened", "turn": 1}, 500, 0),
+    ({"type": "transcript", "role": "agent", "turn": 1}, 500, 0),
+    ({"type": "transcript", "role": "agent", "turn": 1}, 600, 200),
+    ({"type": "clear", "turn": 1}, 700, 4),
+    ({"type": "pause", "turn": 1}, 704, 0),
+    ({"type": "resume", "turn": 1}, 704, 0),
+    ({"type": "resume", "turn": 1, "ms": 150.0}, 704, 0),
+    ({"type": "transcript", "role": "agent", "turn": 2}, 900, 100),
+    ({"type": "clear", "turn": 3, "heard": ""}, 1000, 0),
+    ({"type": "transcript", "role": "agent", "turn": 3}, 1000, 0),
+]
+"""What the server says, and the milliseconds that were played and that wait as it is obeyed."""
+
+
+async def test_what_was_played_is_counted_as_the_python_client_counts_it() -> None:
+    position, expected = ReplyPosition(1000), []
+    for message, played, waiting in COUNTED:
+        fields = {"text": "", "final": True} if message["type"] == "transcript" else {}
+        position.take(msgspec.convert({**fields, **message}, m.AnyServerMessage), played, waiting)
+        report = position.report(played + waiting)
+        expected.append(None if report is None else [report.turn, report.ms, report.clears])
+    async with visited() as (page, _):
+        got = await page.evaluate(
+            """async (script) => {
+                 const { ReplyPosition } = await import("/web/position.js");
+                 const position = new ReplyPosition(1000);
+                 return script.map(([message, played, waiting]) => {
+                   position.take(message, played, waiting);
+                   const report = position.report(played + waiting);
+                   return report && [report.turn, report.ms, report.clears];
+                 });
+               }""",
+            [list(row) for row in COUNTED],
+        )
+    assert got == expected
+    assert expected[:6] == [None, [1, 0, 0], [1, 500, 1], None, [1, 0, 1], [1, 300, 1]]
+
+
+async def test_the_page_says_at_once_what_it_played_when_a_reply_is_held_and_begins_anew_when_it_is_void() -> None:
+    async with visited() as (page, house):
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        conversation = house.conversations[0]
+        conversation.emit(out.ReplyText(2, "A long tone."))
+        _emit_tone(conversation, 2, seconds=10.0)
+        await until(lambda: _reports(conversation, turn=2, clears=0))
+        conversation.emit(out.ReplyPaused(2))
+        await until(lambda: _reports(conversation, turn=2, clears=1))
+        held_ms = conversation.reports[-1][1]
+        assert held_ms >= max(ms for turn, ms in conversation.reports[:-1] if turn == 2)
+        conversation.emit(out.ReplyResumed(2, held_ms))
+        _emit_tone(conversation, 2, seconds=10.0)
+        await until(lambda: _reports(conversation, turn=2, clears=1, above_ms=held_ms + 300))
+        conversation.emit(out.AudioCleared(2, ""))
+        conversation.emit(out.TurnReopened(2))
+        conversation.emit(out.ReplyText(2, "Another."))
+        _emit_tone(conversation, 2, seconds=10.0)
+        await until(lambda: _reports(conversation, turn=2, clears=2))
+        counted = zip(conversation.reports, conversation.clears, strict=True)
+        assert next(ms for (_, ms), clears in counted if clears == 2) < held_ms + 300
+
+
+async def _reports(conversation: FakeConversation, *, turn: int, clears: int, above_ms: float = 0.0) -> bool:
+    """Whether the newest report is of this turn, after so many clears, of more than so much."""
+    newest = zip(conversation.reports[-1:], conversation.clears[-1:], strict=True)
+    return any(at == turn and ms > above_ms and count == clears for (at, ms), count in newest)
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------------
