@@ -29,6 +29,7 @@ EVENTS: list[events.Event] = [
     events.ReplyEnded(1, "interrupted"),
     events.TurnTraced(1, {"schema": 1}),
     events.Notice("a", "b"),
+    events.AlertsWaiting(2),
 ]
 
 
@@ -205,6 +206,7 @@ def test_every_event_has_its_message_and_the_list_is_whole() -> None:
         {"type": "reply_ended", "turn": 1, "reason": "interrupted"},
         {"type": "trace", "turn": 1, "record": {"schema": 1}},
         {"type": "notice", "code": "a", "message": "b"},
+        {"type": "alerts", "waiting": 2},
     ]
 
 

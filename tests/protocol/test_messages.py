@@ -37,6 +37,7 @@ SERVER = [
     m.ReplyEndedMessage(turn=1, reason="interrupted"),
     m.Trace(turn=1, record={"schema": 1}),
     m.NoticeMessage(code="a", message="b"),
+    m.AlertsMessage(waiting=2),
     m.Error(code="a", message="b"),
 ]
 

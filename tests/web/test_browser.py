@@ -1,6 +1,7 @@
 """The page in a real Chromium: with the real models for what it is for, with a scripted conversation for what goes wrong."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from voice.session import events as out
 from voice.session.conversation import Conversation
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Page, WebSocketRoute
 
 pytestmark = pytest.mark.needs("chromium")
 PLAYING = "document.documentElement.dataset.playing === 'true'"
@@ -416,6 +417,54 @@ async def test_the_connection_breaks_in_mid_reply() -> None:
                 reply = (await heard(page))[before:]
                 assert np.count_nonzero(np.abs(reply) > 0.02) / SAMPLE_RATE_HZ == pytest.approx(0.3, abs=0.08)
                 assert await page.locator("#alert").inner_text() == ""
+
+
+async def test_an_idle_page_leaves_unless_something_is_set_to_ring() -> None:
+    async with visited() as (page, house):
+        await page.clock.install()
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        conversation = house.conversations[0]
+        conversation.emit(out.AlertsWaiting(1))
+        conversation.emit(out.Notice("set", "A timer is set."))
+        await shown(page, "A timer is set.")
+        await page.clock.run_for(20 * 60 * 1000)
+        assert await page.locator("#connection").inner_text() == "connected"
+        conversation.emit(out.AlertsWaiting(0))
+        conversation.emit(out.Notice("rung", "It has rung."))
+        await shown(page, "It has rung.")
+        await page.clock.run_for(4 * 60 * 1000)
+        assert await page.locator("#connection").inner_text() == "connected"
+        await page.clock.run_for(2 * 60 * 1000)
+        await shown(page, "not connected")
+        await asyncio.wait_for(conversation.ended.wait(), 10)
+
+
+async def test_a_connection_that_died_in_a_sleep_is_made_again() -> None:
+    async with visited() as (page, house):
+        answers = True
+
+        def pass_on(socket: "WebSocketRoute") -> None:
+            server = socket.connect_to_server()
+            socket.on_message(lambda message: server.send(message) if answers else None)
+
+        await page.route_web_socket(re.compile("/ws"), pass_on)
+        await page.clock.install()
+        await type_in(page, "hello")
+        await shown(page, "You said hello.")
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await type_in(page, "there")
+        await shown(page, "You said there.")  # it was answered
+        await page.clock.run_for(10_000)
+        assert len(house.conversations) == 1
+        answers = False
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await page.clock.run_for(6_000)
+        await shown(page, "The connection was lost.")
+        answers = True
+        await page.clock.run_for(2_000)
+        await shown(page, "A new conversation")
+        assert len(house.conversations) == 2
 
 
 async def test_two_pages_at_once() -> None:

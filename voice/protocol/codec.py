@@ -138,6 +138,8 @@ class PcmCodec:
                 return [to_json(m.Trace(turn=turn, record=dict(record)))] if self._trace else []
             case events.Notice(code=code, message=message):
                 return [to_json(m.NoticeMessage(code=code, message=message))]
+            case events.AlertsWaiting(count=count):
+                return [to_json(m.AlertsMessage(waiting=count))] if self._hello else []
             case _:
                 assert_never(event)
 

@@ -151,6 +151,12 @@ class NoticeMessage(ServerMessage, frozen=True, tag="notice"):
     message: str
 
 
+class AlertsMessage(ServerMessage, frozen=True, tag="alerts"):
+    """Only after a hello: so many timers, alarms and reminders of the user are set. They ring in an open conversation."""
+
+    waiting: int
+
+
 class Error(ServerMessage, frozen=True, tag="error"):
     """The last message could not be used, or (just before the connection closes) why it closes."""
 
@@ -170,6 +176,7 @@ AnyServerMessage = (
     | ReplyEndedMessage
     | Trace
     | NoticeMessage
+    | AlertsMessage
     | Error
 )
 

@@ -130,6 +130,13 @@ class Notice:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class AlertsWaiting:
+    """So many timers, alarms and reminders of the user are set: they ring in a conversation, so one should be open."""
+
+    count: int
+
+
 Event = (
     SpeechStarted
     | PartialTranscript
@@ -144,4 +151,5 @@ Event = (
     | ReplyEnded
     | TurnTraced
     | Notice
+    | AlertsWaiting
 )

@@ -19,6 +19,7 @@ from voice.session.preemptive import PreemptiveReply
 from voice.session.tasks import TurnTasks
 from voice.session.transcription import IncrementalTranscriber
 from voice.skills.session import Alert
+from voice.turn.table import TurnInput
 
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.PROSODY, Mark.ASR_FINAL)
 _AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
@@ -116,6 +117,15 @@ class Turn:
         """Who answers it: the cloud if any of the answer is the cloud's."""
         attempt = self.reply.attempt
         return "edge" if attempt is None else attempt.attribution.tier
+
+    def end_reason(self, why: TurnInput) -> ReplyEnd:
+        """How it ends when this happens."""
+        if why is TurnInput.NOTHING_SAID:
+            return "nothing_said"
+        if why is not TurnInput.REPLY_ENDED:
+            return "interrupted"
+        attempt = self.reply.attempt
+        return "completed" if attempt is not None and attempt.failure is None else "failed"
 
     def heard(self, now_s: float) -> str:
         """The part of the reply that the user has heard."""

@@ -37,6 +37,7 @@ const reply = { turn: 0, silenced: false };
 let reportedAt = 0;
 let unsent = "";
 let hadConversation = false;
+let alertsWaiting = 0;
 let idleTimer = 0;
 
 // --- what the person does ------------------------------------------------------------------------------------------------
@@ -85,6 +86,8 @@ view.tokenForm.addEventListener("submit", (event) => {
 });
 
 window.addEventListener("pagehide", () => connection.close());
+window.addEventListener("pageshow", ({ persisted }) => persisted && alertsWaiting && connect());
+document.addEventListener("visibilitychange", () => document.hidden || connection.check());
 
 async function type(text) {
   if (Audio.available) await audio.start().catch((error) => view.warn(`There will be no sound: ${error.message}`));
@@ -108,10 +111,10 @@ function connect() {
   connection.open();
 }
 
-/** A conversation holds one of the server's places: give it back when nobody uses it. */
+/** A conversation holds one of the server's places: give it back when nobody uses it and nothing is set to ring in it. */
 function restIfIdle() {
   clearTimeout(idleTimer);
-  idleTimer = setTimeout(() => audio.listening || connection.close(), IDLE_MS);
+  idleTimer = setTimeout(() => audio.listening || alertsWaiting || connection.close(), IDLE_MS);
 }
 
 // --- what becomes of the connection ----------------------------------------------------------------------------------------
@@ -154,7 +157,9 @@ function arrive() {
   if (hadConversation) view.note("A new conversation: what was said above is not remembered.");
   hadConversation = true;
   Object.assign(reply, { turn: 0, silenced: false });
+  alertsWaiting = 0;
   audio.begin();
+  restIfIdle();
   showRest();
   if (unsent) sendText(unsent);
   unsent = "";
@@ -203,6 +208,9 @@ function take(message) {
       view.endTurn(turn, message.reason);
       restIfIdle();
       return showRest();
+    case "alerts":
+      alertsWaiting = message.waiting;
+      return restIfIdle();
     case "trace":
       return view.showRecord(turn, message.record);
     case "notice":
