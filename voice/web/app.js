@@ -127,6 +127,7 @@ function connectionChanged({ name, why, waitMs }) {
       view.showActivity(audio.listening ? "not connected" : "ready");
       break;
     case "connecting":
+      alertsWaiting = 0;
       view.showConnection(name, "connecting …");
       view.showActivity("connecting …", "thinking");
       break;
@@ -157,11 +158,10 @@ function arrive() {
   if (hadConversation) view.note("A new conversation: what was said above is not remembered.");
   hadConversation = true;
   Object.assign(reply, { turn: 0, silenced: false });
-  alertsWaiting = 0;
   audio.begin();
-  restIfIdle();
   showRest();
   if (unsent) sendText(unsent);
+  else restIfIdle();
   unsent = "";
 }
 
