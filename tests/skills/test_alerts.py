@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
 from voice.skills.alerts import FORGOTTEN_AFTER_S, Alerts, UserAlerts
-from voice.skills.timers import MAX_TIMERS, Timer, Timers
+from voice.skills.timers import LEAST_WAIT_S, MAX_TIMERS, Timer, Timers
 
 NOW = datetime(2026, 11, 24, 15, 5, tzinfo=UTC)
 
@@ -58,6 +58,7 @@ def test_the_bell_waits_for_what_is_ahead_alone() -> None:
     timers = Timers()
     timers.add(Timer("timer", "", 60, due_s=60.0))
     assert timers.wait_s(0.0, NOW) == 60.0
+    assert timers.wait_s(60.0 - 1e-12, NOW) == LEAST_WAIT_S
     assert timers.wait_s(60.0, NOW) is None, "it is due, and somebody knows"
     timers.add(Timer("alarm", "", due_at=NOW.replace(hour=20)))
     assert timers.wait_s(60.0, NOW) == 20.0, "the wall clock is looked at now and then"

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 MAX_TIMERS = 20
+LEAST_WAIT_S = 0.001
+"""A bell that is early by the rounding of a clock must not ring on and on."""
 LOOK_EVERY_S = 20.0
 """How often the wall clock is looked at while an alarm is set."""
 
@@ -86,5 +88,5 @@ class Timers:
         if not ahead:
             return None
         alarms = any(timer.due_at is not None for _, timer in ahead)
-        least_s = min(left_s for left_s, _ in ahead)
+        least_s = max(LEAST_WAIT_S, min(left_s for left_s, _ in ahead))
         return min(least_s, LOOK_EVERY_S) if alarms else least_s
