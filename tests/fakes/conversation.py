@@ -22,6 +22,7 @@ class FakeConversation:
         self.heard: list[Samples] = []
         self.typed: list[str] = []
         self.reports: list[tuple[int, float]] = []
+        self.clears: list[int | None] = []
         self.labels: list[tuple[str, str]] = []
         self.ended = asyncio.Event()
         self.fails_with = fails_with
@@ -69,8 +70,9 @@ class FakeConversation:
         self._turn += 1
         self._answer(text)
 
-    def played(self, turn: int, ms: float) -> None:
+    def played(self, turn: int, ms: float, clears: int | None = None) -> None:
         self.reports.append((turn, ms))
+        self.clears.append(clears)
 
     def label(self, *, user: str, feature: str) -> None:
         self.labels.append((user, feature))

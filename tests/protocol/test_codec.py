@@ -24,11 +24,12 @@ EVENTS: list[events.Event] = [
     events.ReplyText(1, "A test."),
     events.ReplyAudio(1, TONE, 22050),
     events.ReplyPaused(1),
-    events.ReplyResumed(1),
+    events.ReplyResumed(1, 840.0),
     events.AudioCleared(1, "A"),
     events.ReplyEnded(1, "interrupted"),
     events.TurnTraced(1, {"schema": 1}),
     events.Notice("a", "b"),
+    events.AlertsWaiting(2),
 ]
 
 
@@ -200,11 +201,12 @@ def test_every_event_has_its_message_and_the_list_is_whole() -> None:
         {"type": "transcript", "role": "agent", "text": "A test.", "final": True, "turn": 1},
         {"type": "clear", "turn": 1},
         {"type": "pause", "turn": 1},
-        {"type": "resume", "turn": 1},
+        {"type": "resume", "turn": 1, "ms": 840.0},
         {"type": "clear", "turn": 1, "heard": "A"},
         {"type": "reply_ended", "turn": 1, "reason": "interrupted"},
         {"type": "trace", "turn": 1, "record": {"schema": 1}},
         {"type": "notice", "code": "a", "message": "b"},
+        {"type": "alerts", "waiting": 2},
     ]
 
 

@@ -18,6 +18,7 @@ CLIENT = [
     m.Hello(sample_rate_hz=24000, trace=True, user="ann", feature="kitchen"),
     m.Text(text="what time is it?"),
     m.Played(turn=2, ms=120.5),
+    m.Played(turn=2, ms=120.5, clears=1),
     m.Bye(),
 ]
 SERVER = [
@@ -30,11 +31,13 @@ SERVER = [
     m.TurnReopenedMessage(turn=1),
     m.PauseMessage(turn=1),
     m.Resume(turn=1),
+    m.Resume(turn=1, ms=840.5),
     m.Clear(),
     m.Clear(turn=1, heard="Well"),
     m.ReplyEndedMessage(turn=1, reason="interrupted"),
     m.Trace(turn=1, record={"schema": 1}),
     m.NoticeMessage(code="a", message="b"),
+    m.AlertsMessage(waiting=2),
     m.Error(code="a", message="b"),
 ]
 

@@ -168,7 +168,7 @@ def test_a_timer_that_is_due_waits_until_the_reply_is_over() -> None:
     talk(script, fakes=fakes)
 
 
-def test_a_conversation_that_ends_leaves_no_timer() -> None:
+def test_a_conversation_that_ends_leaves_no_bell() -> None:
     async def script(user: Talk) -> None:
         user.conversation.push_text("set a timer for ten minutes")
         await user.hush_until(out.ReplyEnded)

@@ -1,4 +1,4 @@
-"""A real headless Chromium at the server's page, with a recording as its microphone and a tap on what it plays."""
+"""A real headless Chromium at the server's page, with a microphone that the test speaks into and a tap on what it plays."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests import needs
-from voice.audio.formats import float_from_pcm16
+from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.resample import resample
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 
@@ -50,6 +50,24 @@ window.heardSoFar = () => {
   return [window.heard.rate, btoa(text)];
 };
 """
+_MICROPHONE = """
+navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext({ sampleRate: 16000 });
+  const microphone = context.createMediaStreamDestination();
+  const silence = new ConstantSourceNode(context, { offset: 0 });
+  silence.connect(microphone);
+  silence.start();
+  window.speak = (text) => {
+    const pcm = new Int16Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+    const buffer = new AudioBuffer({ length: pcm.length, sampleRate: 16000 });
+    buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0);
+    const voice = new AudioBufferSourceNode(context, { buffer });
+    voice.connect(microphone);
+    voice.start();
+  };
+  return microphone.stream;
+};
+"""
 TAP_WORKLET = b"""
 class Tap extends AudioWorkletProcessor {
   constructor() { super(); this.piece = new Int16Array(2048); this.at = 0; }
@@ -68,9 +86,9 @@ registerProcessor("tap", Tap);
 
 @asynccontextmanager
 async def page_at(
-    url: str, *, microphone: Path | None = None, flags: Iterable[str] = (), tap: bool = True, **context_options: Any
+    url: str, *, microphone: bool = False, flags: Iterable[str] = (), tap: bool = True, **context_options: Any
 ) -> "AsyncIterator[Page]":
-    """A page, opened at ``url``. ``microphone`` is a WAV that is spoken once when the page opens its microphone.
+    """A page, opened at ``url``. With ``microphone`` it gets one that hears what :func:`speak` says, and silence besides.
     ``tap`` records what the page plays; the server must then serve :data:`TAP_WORKLET`.
 
     What the page's scripts log as an error, or throw, fails the test.
@@ -79,20 +97,9 @@ async def page_at(
     assert executable is not None, 'a test that opens a page is marked needs("chromium")'
     from playwright.async_api import async_playwright
 
-    microphone_flags = (
-        []
-        if microphone is None
-        else [
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-audio-capture={microphone}%noloop",
-        ]
-    )
     troubles: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=executable, args=[*_QUIET, *microphone_flags, *flags], timeout=60_000
-        )
+        browser = await playwright.chromium.launch(executable_path=executable, args=[*_QUIET, *flags], timeout=60_000)
         try:
             context = await browser.new_context(**context_options)
             page = await context.new_page()
@@ -100,12 +107,19 @@ async def page_at(
             page.on("pageerror", lambda error: troubles.append(str(error)))
             if tap:
                 await page.add_init_script(_TAP)
+            if microphone:
+                await page.add_init_script(_MICROPHONE)
             await page.goto(url)
             yield page
             await context.close()
         finally:
             await browser.close()
     assert troubles == []
+
+
+async def speak(page: "Page", samples: Samples) -> None:
+    """Say this at 16 kHz into the page's microphone, which is open, in real time; does not wait."""
+    await page.evaluate("(text) => window.speak(text)", base64.b64encode(pcm16_from_float(samples)).decode())
 
 
 async def heard(page: "Page") -> Samples:

@@ -4,5 +4,6 @@
 """
 
 from voice.client.client import Received, ReceivedAudio, VoiceClient, health
+from voice.client.position import ReplyPosition
 
-__all__ = ["Received", "ReceivedAudio", "VoiceClient", "health"]
+__all__ = ["Received", "ReceivedAudio", "ReplyPosition", "VoiceClient", "health"]

@@ -133,9 +133,9 @@ class VoiceClient:
         """Send a typed turn."""
         await self._send(to_json(m.Text(text=text)))
 
-    async def send_played(self, turn: int, ms: float) -> None:
-        """Say how much of a reply has been played."""
-        await self._send(to_json(m.Played(turn=turn, ms=ms)))
+    async def send_played(self, turn: int, ms: float, clears: int | None = None) -> None:
+        """Say how much of a reply has been played; :class:`~voice.client.position.ReplyPosition` counts it."""
+        await self._send(to_json(m.Played(turn=turn, ms=ms, clears=clears)))
 
     async def ask(self, said: "str | Samples") -> AsyncGenerator[Received]:
         """Type something, or say it as a microphone would (in real time, then silence); take what comes until it is answered.

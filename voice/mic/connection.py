@@ -1,11 +1,12 @@
 """The connection to the voice server: kept, and made again when it breaks."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voice.client import ReceivedAudio, VoiceClient
+from voice.client import ReceivedAudio, ReplyPosition, VoiceClient
 from voice.core.channel import Channel, WhenFull
 from voice.core.errors import ServerUnreachable
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
@@ -52,8 +53,8 @@ class ServerConnection:
         self._status = status
         self._on_connected = on_connected
         self._on_activity = on_activity
-        self._turn = 0
-        self._turn_began = 0
+        self._position = ReplyPosition(SAMPLE_RATE_HZ)
+        self._paused = asyncio.Event()
         self._client: VoiceClient | None = None
         self.on_message: Callable[[m.AnyServerMessage | ReceivedAudio], None] = lambda _: None
         """Called with everything that comes, for those who watch."""
@@ -102,7 +103,7 @@ class ServerConnection:
         self._status.connected, self._status.link_trouble = True, ""
         self._status.connections += 1
         self._status.state = "listening"
-        self._turn = 0
+        self._position = ReplyPosition(SAMPLE_RATE_HZ)
         self._on_connected()
 
     def _end(self) -> None:
@@ -129,21 +130,32 @@ class ServerConnection:
             await client.send_audio(samples)
 
     async def _report(self, client: VoiceClient) -> None:
-        """Say how much of the reply was played: the server then knows which words were heard."""
-        told = -1
+        """Say how much of the reply was played, now and then and when it is paused.
+
+        The server then knows which words were heard, and where the reply goes on.
+        """
+        told = None
         while True:
-            await asyncio.sleep(REPORT_EVERY_S)
-            played = self._player.played - self._turn_began
-            if self._turn and played != told and self._player.waiting_s > 0:
-                told = played
-                await client.send_played(self._turn, played * 1000 / SAMPLE_RATE_HZ)
+            self._paused.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_EVERY_S):
+                    await self._paused.wait()
+            report = self._position.report(self._player.played)
+            if report is not None and report != told and (self._paused.is_set() or self._player.waiting_s > 0):
+                told = report
+                await client.send_played(report.turn, report.ms, report.clears)
 
     async def _receive(self, client: VoiceClient) -> None:
         async for message in client:
             self._take(message)
             self.on_message(message)
 
-    def _take(self, message: m.AnyServerMessage | ReceivedAudio) -> None:  # noqa: PLR0912 - one case for each message
+    def _take(self, message: m.AnyServerMessage | ReceivedAudio) -> None:
+        self._obey(message)
+        if not isinstance(message, ReceivedAudio):
+            self._position.take(message, *self._player.position)
+
+    def _obey(self, message: m.AnyServerMessage | ReceivedAudio) -> None:  # noqa: PLR0912 - one case for each message
         status, player = self._status, self._player
         match message:
             case ReceivedAudio(samples=samples):
@@ -160,13 +172,14 @@ class ServerConnection:
                 status.state = "hearing you"
             case m.PauseMessage():
                 status.state = "listening to a sound"
+                self._paused.set()
             case m.Resume():
                 status.state = "speaking"
             case m.TranscriptMessage(role="user", text=text, final=final):
                 status.say("you", text, final=final)
                 self._on_activity()
-            case m.TranscriptMessage(role="agent", text=text, turn=turn):
-                self._speaks(turn if isinstance(turn, int) else 0)
+            case m.TranscriptMessage(role="agent", text=text):
+                status.state = "speaking"
                 status.say("voice", text.strip())
             case m.ReplyEndedMessage():
                 player.finish()
@@ -177,8 +190,3 @@ class ServerConnection:
                 status.say("note", text)
             case _:
                 pass
-
-    def _speaks(self, turn: int) -> None:
-        self._status.state = "speaking"
-        if turn != self._turn:
-            self._turn, self._turn_began = turn, self._player.played

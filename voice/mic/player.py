@@ -35,6 +35,12 @@ class Player:
         """How much is still to be played."""
         return self._waiting / SAMPLE_RATE_HZ
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """The samples that were played, and those that are still to be."""
+        with self._lock:
+            return self.played, self._waiting
+
     def put(self, samples: Samples) -> None:
         """Play this after what is there."""
         with self._lock:

@@ -128,8 +128,8 @@ class PcmCodec:
                 return [self._transcript("agent", turn, text, final=True)]
             case events.ReplyPaused(turn=turn):
                 return [self._clear(turn), to_json(m.PauseMessage(turn=turn))]
-            case events.ReplyResumed(turn=turn):
-                return [to_json(m.Resume(turn=turn))]
+            case events.ReplyResumed(turn=turn, played_ms=ms):
+                return [to_json(m.Resume(turn=turn, ms=round(ms, 1)) if self._hello else m.Resume(turn=turn))]
             case events.AudioCleared(turn=turn, heard=heard):
                 return [self._clear(turn, heard)]
             case events.ReplyEnded(turn=turn, reason=reason):
@@ -138,6 +138,8 @@ class PcmCodec:
                 return [to_json(m.Trace(turn=turn, record=dict(record)))] if self._trace else []
             case events.Notice(code=code, message=message):
                 return [to_json(m.NoticeMessage(code=code, message=message))]
+            case events.AlertsWaiting(count=count):
+                return [to_json(m.AlertsMessage(waiting=count))] if self._hello else []
             case _:
                 assert_never(event)
 

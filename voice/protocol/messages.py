@@ -51,10 +51,12 @@ class Text(ClientMessage, frozen=True, tag="text"):
 
 
 class Played(ClientMessage, frozen=True, tag="played"):
-    """Optional: how much of a reply has been played, so that a barge-in knows what was heard."""
+    """Optional: how much of the turn's reply at hand has been played, so that a barge-in knows what was heard."""
 
     turn: Turn
     ms: Annotated[float, Meta(ge=0, le=86_400_000)]
+    clears: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    """How many :class:`Clear` messages of this turn were obeyed before: a report that was on its way then counts no more."""
 
 
 class Bye(ClientMessage, frozen=True, tag="bye"):
@@ -115,6 +117,8 @@ class Resume(ServerMessage, frozen=True, tag="resume"):
     """It was nothing: the reply goes on from where it was held; what was cleared is sent again."""
 
     turn: Turn
+    ms: float | UnsetType = UNSET
+    """Only after a hello: so much of the reply counts as played; the audio that follows comes right behind it."""
 
 
 class Clear(ServerMessage, frozen=True, tag="clear"):
@@ -147,6 +151,12 @@ class NoticeMessage(ServerMessage, frozen=True, tag="notice"):
     message: str
 
 
+class AlertsMessage(ServerMessage, frozen=True, tag="alerts"):
+    """Only after a hello: so many timers, alarms and reminders of the user are set. They ring in an open conversation."""
+
+    waiting: int
+
+
 class Error(ServerMessage, frozen=True, tag="error"):
     """The last message could not be used, or (just before the connection closes) why it closes."""
 
@@ -166,6 +176,7 @@ AnyServerMessage = (
     | ReplyEndedMessage
     | Trace
     | NoticeMessage
+    | AlertsMessage
     | Error
 )
 

@@ -73,8 +73,8 @@ class ServedConversation(Protocol):
         """Take a typed turn."""
         ...
 
-    def played(self, turn: int, ms: float) -> None:
-        """So much of a reply was played."""
+    def played(self, turn: int, ms: float, clears: int | None) -> None:
+        """So much of a reply was played, after audio of its turn was cleared so often, if that is told."""
         ...
 
     def label(self, *, user: str, feature: str) -> None:
@@ -322,8 +322,8 @@ class _Session:
                 self._conversation.push_audio(samples)
             case m.Text(text=text):
                 self._conversation.push_text(text)
-            case m.Played(turn=turn, ms=ms):
-                self._conversation.played(turn, ms)
+            case m.Played(turn=turn, ms=ms, clears=clears):
+                self._conversation.played(turn, ms, clears)
             case codec.Greeted(json=ready, user=user, feature=feature):
                 self._conversation.label(user=user, feature=feature)
                 await self._send(ready)

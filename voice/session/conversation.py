@@ -78,7 +78,7 @@ class Conversation:
         self._chat = engines.chat_model.open()
         self._placing = Placing(engines.router) if engines.router is not None else None
         self._recorder = TurnRecorder(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
-        self._skills = None if engines.skills is None else SkillSession(engines.skills, self._clock, self._on_alert)
+        self._skills = None if engines.skills is None else SkillSession(engines.skills, self._clock, self)
         self._tasks = SessionTasks(self._name)
         self._context = SessionContext(engines, config, self._clock, self._listener, self._tasks, self)
         self._endpointing = Endpointing(self._context)
@@ -107,6 +107,8 @@ class Conversation:
             async with asyncio.TaskGroup() as self._tasks.group:
                 self._tasks.start(self._listener.run(), "listen")
                 self._warm_cloud()
+                if self._skills is not None:
+                    self._skills.open()
                 try:
                     await self._closing.wait()
                 finally:
@@ -138,14 +140,16 @@ class Conversation:
         if text and self._tasks.group is not None:
             self._happened(TurnInput.TEXT_TYPED, typed=text)
 
-    def played(self, turn: int, ms: float) -> None:
-        """The client says that it has played ``ms`` of the reply of ``turn``; otherwise that is reckoned."""
-        if (at_hand := self._at_hand(turn)) is not None and at_hand.playout is not None:
-            at_hand.playout.playback.report(ms, self._clock.now_s())
+    def played(self, turn: int, ms: float, clears: int | None = None) -> None:
+        """The client has played ``ms`` of the reply of ``turn`` (else reckoned), after so many clears of that turn."""
+        if (at_hand := self._at_hand(turn)) is not None:
+            at_hand.played(ms, clears, self._clock.now_s())
 
     def label(self, *, user: str = "", feature: str = "") -> None:
-        """Write what the turns from now on cost down for this user and feature; empty changes nothing."""
+        """The turns from now on and the timers that ring are this user's, and for this feature; empty changes nothing."""
         self._recorder.label(user=user, feature=feature)
+        if self._skills is not None:
+            self._skills.belong_to(user)
 
     def close(self) -> None:
         """End the conversation. May be called again, and before :meth:`run`."""
@@ -261,6 +265,17 @@ class Conversation:
         """See :class:`~voice.session.barge_in.BargeInHooks`."""
         self._happened(TurnInput.INTERRUPTION_DISMISSED)
 
+    # --- what skills tell (SkillHooks) ---------------------------------------------------------------------------------------
+
+    def alert_due(self) -> None:
+        """See :class:`~voice.skills.session.SkillHooks`."""
+        if self._state is TurnState.IDLE and self._tasks.group is not None:
+            self._happened(TurnInput.ALERT_DUE)
+
+    def alerts_waiting(self, count: int) -> None:
+        """See :class:`~voice.skills.session.SkillHooks`."""
+        self.emit(out.AlertsWaiting(count))
+
     # --- what happens, and what is done --------------------------------------------------------------------------------------
 
     def _happened(self, what: TurnInput, *, typed: str | None = None) -> None:
@@ -311,7 +326,7 @@ class Conversation:
                 self.emit(out.TurnReopened(turn.number))
                 self._follow(turn)
             case TurnAction.CLOSE_TURN:
-                self._finish_turn(turn, _reason(turn, why))
+                self._finish_turn(turn, turn.end_reason(why))
 
     def _open_turn(self, typed: str | None, *, is_alert: bool) -> None:
         self._turns += 1
@@ -361,10 +376,6 @@ class Conversation:
         with contextlib.suppress(VoiceError):
             await self._chat.prefill(self._recorder.history.messages(Message("user", said)))
 
-    def _on_alert(self) -> None:
-        if self._state is TurnState.IDLE and self._tasks.group is not None:
-            self._happened(TurnInput.ALERT_DUE)
-
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
         turn.close()
@@ -376,17 +387,10 @@ class Conversation:
             if not self._closing.is_set():
                 self._effects.take(turn)
             self._skills.replied(attempt.reply, repeatable=attempt.repeatable)
+            if turn.alert is not None and reason == "session_closed":
+                self._skills.not_heard(turn.alert)
         self.emit(out.ReplyEnded(turn.number, reason))
         self.emit(out.TurnTraced(turn.number, record))
         if not self._closing.is_set():
             self._tasks.start(self._prefill(SOME_WORD), "reread")
             self._warm_cloud()
-
-
-def _reason(turn: Turn, why: TurnInput) -> out.ReplyEnd:
-    if why is TurnInput.NOTHING_SAID:
-        return "nothing_said"
-    if why is not TurnInput.REPLY_ENDED:
-        return "interrupted"
-    attempt = turn.reply.attempt
-    return "completed" if attempt is not None and attempt.failure is None else "failed"

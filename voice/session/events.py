@@ -86,9 +86,10 @@ class ReplyPaused:
 
 @dataclass(frozen=True, slots=True)
 class ReplyResumed:
-    """It was nothing: the reply goes on from where it was paused."""
+    """It was nothing: the reply goes on from where it was paused, after ``played_ms`` of it."""
 
     turn: int
+    played_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,13 @@ class Notice:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class AlertsWaiting:
+    """So many timers, alarms and reminders of the user are set: they ring in a conversation, so one should be open."""
+
+    count: int
+
+
 Event = (
     SpeechStarted
     | PartialTranscript
@@ -143,4 +151,5 @@ Event = (
     | ReplyEnded
     | TurnTraced
     | Notice
+    | AlertsWaiting
 )

@@ -2,12 +2,12 @@
 
 Pure bookkeeping; time is an argument. The client plays at real-time speed from the first piece on, so what it has played can
 be reckoned from what was sent and when; a client that reports its own position (:meth:`Playback.report`) is believed instead.
+
+A client throws away at a hold what it has not played, so what it reports while the reply is held is where the reply goes on.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
 
 from voice.core.interfaces import Samples
 
@@ -41,6 +41,8 @@ class Playback:
         self._sent = 0
         self._played = 0.0
         self._played_at_s: float | None = None
+        self._reported = 0.0
+        self._sent_before_hold = 0
         self._finished = False
         self.held = False
 
@@ -116,20 +118,34 @@ class Playback:
         return self._finished and not self.held and self._sent >= self._queued and self._sent - self._played < 1
 
     def report(self, played_ms: float, now_s: float) -> None:
-        """The client says that it has played this much; never more than was sent."""
+        """The client says that it has played this much: never less than it said before, nor more than was sent.
+
+        While the reply is held this is also where it goes on.
+        """
         self._advance(now_s)
-        self._played = float(np.clip(played_ms / 1000 * self.rate_hz, 0, self._sent))
+        sent = self._sent_before_hold if self.held else self._sent
+        self._reported = self._played = min(max(played_ms / 1000 * self.rate_hz, self._reported), float(sent))
+        if self.held:
+            self._sent = round(self._played)
 
     def hold(self, now_s: float) -> None:
         """Stop: what was sent but not played is taken to be thrown away by the client and will be sent again."""
         self._advance(now_s)
+        if not self.held:
+            self._sent_before_hold = self._sent
         self.held = True
         self._sent = int(self._played)
         self._cursor_chunk = 0
 
+    @property
+    def played_ms(self) -> float:
+        """How much was played when it was last looked at."""
+        return self._played * 1000 / self.rate_hz
+
     def resume(self, now_s: float) -> None:
         """Go on from the last sample that was played."""
         self.held = False
+        self._reported = min(self._reported, float(self._sent))
         if self._played_at_s is not None:
             self._played_at_s = now_s
 

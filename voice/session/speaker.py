@@ -40,12 +40,14 @@ class Speaker:
     def hold(self, turn: Turn) -> None:
         """Be silent until :meth:`resume`."""
         _playout(turn).hold()
+        turn.cleared()
         self._context.hooks.emit(out.ReplyPaused(turn.number))
 
     def resume(self, turn: Turn) -> None:
         """Go on from the last sample that was played."""
-        _playout(turn).resume()
-        self._context.hooks.emit(out.ReplyResumed(turn.number))
+        playout = _playout(turn)
+        playout.resume()
+        self._context.hooks.emit(out.ReplyResumed(turn.number, playout.playback.played_ms))
 
     def clear(self, turn: Turn) -> None:
         """The user has interrupted: nothing more of this reply is said."""
@@ -53,6 +55,7 @@ class Speaker:
         turn.trace.mark(Mark.BARGE_IN, now_s)
         turn.stop()
         turn.reply.stop()
+        turn.cleared()
         self._context.hooks.emit(out.AudioCleared(turn.number, turn.heard(now_s)))
 
     async def _speak(self, turn: Turn, playout: Playout, *, told: bool) -> None:

@@ -19,6 +19,7 @@ from voice.session.preemptive import PreemptiveReply
 from voice.session.tasks import TurnTasks
 from voice.session.transcription import IncrementalTranscriber
 from voice.skills.session import Alert
+from voice.turn.table import TurnInput
 
 _PAUSE_MARKS = (Mark.SPEECH_END, Mark.VAD_SILENCE, Mark.PROSODY, Mark.ASR_FINAL)
 _AUDIO_MARKS = (Mark.FIRST_AUDIO_SENT, Mark.ANSWER_HEARD, Mark.LAST_AUDIO_SENT)
@@ -67,6 +68,7 @@ class Turn:
         self._takebacks = 0
         self._reopenings = 0
         self._reopened_at_s: float | None = None
+        self._clears = 0
 
     # --- what is known -------------------------------------------------------------------------------------------------------
 
@@ -116,6 +118,15 @@ class Turn:
         attempt = self.reply.attempt
         return "edge" if attempt is None else attempt.attribution.tier
 
+    def end_reason(self, why: TurnInput) -> ReplyEnd:
+        """How it ends when this happens."""
+        if why is TurnInput.NOTHING_SAID:
+            return "nothing_said"
+        if why is not TurnInput.REPLY_ENDED:
+            return "interrupted"
+        attempt = self.reply.attempt
+        return "completed" if attempt is not None and attempt.failure is None else "failed"
+
     def heard(self, now_s: float) -> str:
         """The part of the reply that the user has heard."""
         return "" if self._playout is None else self._playout.playback.heard(now_s)
@@ -131,6 +142,19 @@ class Turn:
         return self._answer
 
     # --- what happens --------------------------------------------------------------------------------------------------------
+
+    def cleared(self) -> None:
+        """The client is told to throw away what it has not played."""
+        self._clears += 1
+
+    def played(self, ms: float, clears: int | None, now_s: float) -> None:
+        """The client says that it has played ``ms`` of the reply, after ``clears`` times that it threw audio of the turn away.
+
+        A report that was on its way when audio was cleared counts no more. Of a client that does not say how often it was
+        (``None``), reports count until the turn is reopened: whether it counts the voided reply in is unknown.
+        """
+        if self._playout is not None and (clears == self._clears if clears is not None else not self._reopenings):
+            self._playout.playback.report(ms, now_s)
 
     def paused(self, speech_end_sample: int, at_s: float) -> None:
         """The user's last voiced sample was at ``at_s``; the detector heard the speech end at a sample."""

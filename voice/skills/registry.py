@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
 from voice.skills import clock, control, sums, timing, units
+from voice.skills.alerts import Alerts, Wall
+from voice.skills.local_time import local_now
 from voice.skills.skill import Context, Effect, Reply, Skill
 from voice.skills.words import plain
 
@@ -39,9 +41,15 @@ class SkillRegistry:
     Args:
         added: skills beyond those of the house, by the name they are listed under.
         off: names of skills that are not asked.
+        wall: the local time, with its time zone.
+
+    Attributes:
+        alerts: what all users have set.
     """
 
-    def __init__(self, added: Iterable[tuple[str, Skill]] = (), *, off: Iterable[str] = ()) -> None:
+    def __init__(self, added: Iterable[tuple[str, Skill]] = (), *, off: Iterable[str] = (), wall: Wall = local_now) -> None:
+        self.alerts = Alerts()
+        self.wall = wall
         left_out = set(off)
         self._own = [skill for skill in BUILT_IN if skill.name not in left_out]
         self._added = [(name, skill) for name, skill in added if name not in left_out]

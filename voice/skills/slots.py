@@ -7,7 +7,7 @@ before) and a parser, which may still refuse with ``ValueError``: the phrase the
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -73,6 +73,9 @@ class ClockTime(NamedTuple):
     def next_after(self, now: datetime, day: str = "") -> datetime:
         """The next moment of that time, on a day ("today", "tonight", "tomorrow", a weekday) if one is named.
 
+        By the rules of ``now``'s zone: of a time that a clock change brings twice, the first that is still ahead; one that it
+        leaves out is as much behind the change.
+
         Raises:
             ValueError: it is over already.
         """
@@ -88,8 +91,9 @@ class ClockTime(NamedTuple):
         for extra in days:
             for hour in hours:
                 at = datetime.combine(now.date() + timedelta(days=extra), time(hour, self.minute), now.tzinfo)
-                if at > now:
-                    return at
+                for once in (at.astimezone(UTC), at.replace(fold=1).astimezone(UTC)):
+                    if once > now.astimezone(UTC):
+                        return once.astimezone(now.tzinfo)
         raise ValueError("that time is over")
 
 

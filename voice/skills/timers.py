@@ -1,14 +1,16 @@
-"""Timers, alarms and reminders of one conversation. Bookkeeping only: both clocks are arguments.
+"""Timers, alarms and reminders of one user. Bookkeeping only: both clocks are arguments.
 
 A timer counts monotonic seconds; an alarm rings at a time of day, so it follows the wall clock: a machine that slept, or whose
 clock was set, rings on time all the same.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 MAX_TIMERS = 20
+LEAST_WAIT_S = 0.001
+"""A bell that is early by the rounding of a clock must not ring on and on."""
 LOOK_EVERY_S = 20.0
 """How often the wall clock is looked at while an alarm is set."""
 
@@ -35,27 +37,41 @@ class Timer:
     def left_s(self, now_s: float, now: datetime) -> float:
         """Seconds until it rings; negative once it should have."""
         if self.due_at is not None:
-            return (self.due_at - now).total_seconds()
+            return (self.due_at.astimezone(UTC) - now.astimezone(UTC)).total_seconds()  # within a zone the hands would count
         return (self.due_s or 0.0) - now_s
 
 
 class Timers:
-    """The timers that run, the next one first."""
+    """The timers that run, and those that are due and have not rung, the next one first.
 
-    def __init__(self) -> None:
+    Args:
+        limit: how many there may be.
+    """
+
+    def __init__(self, limit: int = MAX_TIMERS) -> None:
+        self._limit = limit
         self._running: list[Timer] = []
         self.rung: Timer | None = None
         """The one that rang last."""
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
+    @property
     def full(self) -> bool:
         """Whether no more can be set."""
-        return len(self._running) >= MAX_TIMERS
+        return len(self._running) >= self._limit
 
     def add(self, timer: Timer) -> None:
-        """Let it run; beyond :data:`MAX_TIMERS` nothing is added."""
+        """Let it run; beyond the limit nothing is added."""
         if not self.full:
             self._running.append(timer)
+
+    def put_back(self, timer: Timer) -> None:
+        """It was taken to ring and could not."""
+        self._running.append(timer)
 
     def remove(self, timers: "list[Timer]") -> None:
         """Forget these, as far as they run."""
@@ -66,16 +82,11 @@ class Timers:
         found = [timer for timer in self._running if kind in {None, timer.kind} and name in {"", timer.name}]
         return sorted(found, key=lambda timer: timer.left_s(now_s, now))
 
-    def take_due(self, now_s: float, now: datetime) -> list[Timer]:
-        """Those that ring now; they run no more."""
-        due = [timer for timer in self.running(now_s, now) if timer.left_s(now_s, now) <= 0]
-        self.remove(due)
-        return due
-
     def wait_s(self, now_s: float, now: datetime) -> float | None:
-        """When to look again; ``None`` while nothing runs."""
-        if not self._running:
+        """When the next one is due, or its clock is to be looked at again; ``None`` while none is to come."""
+        ahead = [(left_s, timer) for timer in self._running if (left_s := timer.left_s(now_s, now)) > 0]
+        if not ahead:
             return None
-        least = min(timer.left_s(now_s, now) for timer in self._running)
-        alarms = any(timer.due_at is not None for timer in self._running)
-        return max(0.0, min(least, LOOK_EVERY_S) if alarms else least)
+        alarms = any(timer.due_at is not None for _, timer in ahead)
+        least_s = max(LEAST_WAIT_S, min(left_s for left_s, _ in ahead))
+        return min(least_s, LOOK_EVERY_S) if alarms else least_s

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from voice.skills import say
+from voice.skills.local_time import later
 from voice.skills.skill import Context, Reply, skill
 from voice.skills.slots import ClockTime
 from voice.skills.timers import MAX_TIMERS, Kind, Timer, Timers
@@ -17,6 +18,7 @@ _NOT_A_NAME = re.compile(
 _ARTICLE = re.compile(r"^(?:the|my|a|an|our|called|named|for) ")
 _SET = "(set|start|make|create|begin|put on|add|run)"
 FULL = f"I already keep {MAX_TIMERS}. Cancel one first."
+NO_ROOM = "I keep too much for others just now."
 
 
 def _name(words: str) -> str:
@@ -35,7 +37,7 @@ def _name(words: str) -> str:
 
 def _add(timers: Timers, timer: Timer, text: str) -> Reply:
     if timers.full:
-        return Reply(FULL)
+        return Reply(FULL if timers.count else NO_ROOM)
 
     async def add() -> None:
         timers.add(timer)
@@ -125,7 +127,7 @@ def _at(at: ClockTime, day: str, kind: Kind, name: str, context: Context, text: 
 def wake_in(length: timedelta, context: Context) -> Reply:
     """An alarm after some time."""
     seconds = length.total_seconds()
-    timer = Timer("alarm", "", seconds, due_at=context.now + length)
+    timer = Timer("alarm", "", seconds, due_at=later(context.now, seconds))
     return _add(context.timers, timer, f"I will wake you in {say.duration(seconds)}.")
 
 

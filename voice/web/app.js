@@ -24,17 +24,20 @@ const audio = new Audio({
 const connection = new Connection({
   rateHz: RATE_HZ,
   onState: connectionChanged,
-  onMessage: take,
+  onMessage: (message) => {
+    take(message);
+    audio.note(message);
+  },
   onAudio: (pcm) => reply.silenced || audio.play(pcm),
 });
 connection.token = sessionStorage.getItem(TOKEN_KEY) ?? "";
 
-/** The reply that comes in: its turn, where its audio began, and whether the user wants to hear none of it. */
-const reply = { turn: 0, beganS: 0, silenced: false };
-let playedS = 0;
+/** The reply that comes in: its turn, and whether the user wants to hear none of it. */
+const reply = { turn: 0, silenced: false };
 let reportedAt = 0;
 let unsent = "";
 let hadConversation = false;
+let alertsWaiting = 0;
 let idleTimer = 0;
 
 // --- what the person does ------------------------------------------------------------------------------------------------
@@ -83,6 +86,8 @@ view.tokenForm.addEventListener("submit", (event) => {
 });
 
 window.addEventListener("pagehide", () => connection.close());
+window.addEventListener("pageshow", ({ persisted }) => persisted && alertsWaiting && connect());
+document.addEventListener("visibilitychange", () => document.hidden || connection.check());
 
 async function type(text) {
   if (Audio.available) await audio.start().catch((error) => view.warn(`There will be no sound: ${error.message}`));
@@ -106,10 +111,10 @@ function connect() {
   connection.open();
 }
 
-/** A conversation holds one of the server's places: give it back when nobody uses it. */
+/** A conversation holds one of the server's places: give it back when nobody uses it and nothing is set to ring in it. */
 function restIfIdle() {
   clearTimeout(idleTimer);
-  idleTimer = setTimeout(() => audio.listening || connection.close(), IDLE_MS);
+  idleTimer = setTimeout(() => audio.listening || alertsWaiting || connection.close(), IDLE_MS);
 }
 
 // --- what becomes of the connection ----------------------------------------------------------------------------------------
@@ -122,6 +127,7 @@ function connectionChanged({ name, why, waitMs }) {
       view.showActivity(audio.listening ? "not connected" : "ready");
       break;
     case "connecting":
+      alertsWaiting = 0;
       view.showConnection(name, "connecting …");
       view.showActivity("connecting …", "thinking");
       break;
@@ -152,8 +158,10 @@ function arrive() {
   if (hadConversation) view.note("A new conversation: what was said above is not remembered.");
   hadConversation = true;
   Object.assign(reply, { turn: 0, silenced: false });
+  audio.begin();
   showRest();
   if (unsent) sendText(unsent);
+  else restIfIdle();
   unsent = "";
 }
 
@@ -200,6 +208,9 @@ function take(message) {
       view.endTurn(turn, message.reason);
       restIfIdle();
       return showRest();
+    case "alerts":
+      alertsWaiting = message.waiting;
+      return restIfIdle();
     case "trace":
       return view.showRecord(turn, message.record);
     case "notice":
@@ -213,19 +224,19 @@ function take(message) {
 function transcript({ turn, role, text, final, stable_chars: stable = 0 }) {
   if (role === "user" && !final) return view.showPartial(text, stable);
   if (role === "user") return view.showUser(turn, text);
-  if (turn !== reply.turn) Object.assign(reply, { turn, beganS: playedS, silenced: false });
+  if (turn !== reply.turn) Object.assign(reply, { turn, silenced: false });
   view.showReply(turn, text);
   return view.showActivity("speaking", "speaking");
 }
 
-/** Tell the server how much was really played: it then knows which words were heard. */
-function reportPlayed({ played, waiting }) {
-  playedS = played;
+/** Tell the server how much was really played: it then knows which words were heard, and where a held reply goes on. */
+function reportPlayed({ waiting, report, now: atOnce }) {
   document.documentElement.dataset.playing = String(waiting > 0);
   const now = performance.now();
-  if (!reply.turn || reply.silenced || !waiting || now - reportedAt < REPORT_EVERY_MS) return;
+  if (!report || reply.silenced) return;
+  if (!atOnce && (!waiting || now - reportedAt < REPORT_EVERY_MS)) return;
   reportedAt = now;
-  connection.send({ type: "played", turn: reply.turn, ms: Math.round((played - reply.beganS) * 1000) });
+  connection.send(report);
 }
 
 if (!Audio.available) view.warn(INSECURE);

@@ -10,7 +10,7 @@ export class Audio {
    * @param {object} to
    * @param {(frame: ArrayBuffer) => void} to.onFrame 16-bit PCM at RATE_HZ
    * @param {(level: number) => void} to.onLevel 0 to 1, of the microphone
-   * @param {(playing: {played: number, waiting: number}) => void} to.onPlayed seconds
+   * @param {(playing: {waiting: number, report: ?object, now: boolean}) => void} to.onPlayed see playback-worklet.js
    * @param {(why: string) => void} to.onLost the microphone went away
    */
   constructor({ onFrame, onLevel, onPlayed, onLost }) {
@@ -96,6 +96,16 @@ export class Audio {
   /** Throw away what has not been played. */
   clear() {
     this.playback?.port.postMessage({ clear: true });
+  }
+
+  /** Another conversation: what was played so far belongs to none of its replies. */
+  begin() {
+    this.playback?.port.postMessage({ begin: true });
+  }
+
+  /** The server said this, and it was obeyed: how much was played is counted by it. */
+  note(message) {
+    this.playback?.port.postMessage({ message });
   }
 
   /** The reply is complete. */

@@ -9,7 +9,9 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15000;
 const OPEN_WITHIN_MS = 10000;
+const ANSWER_WITHIN_MS = 5000;
 const MOST_UNSENT_BYTES = 96000;
+const HELLO = JSON.stringify({ type: "hello", version: 1, trace: true });
 const NEVER_AGAIN = new Set([400, 403, 404, 421]);
 
 export class Connection {
@@ -28,8 +30,9 @@ export class Connection {
     this.state = "closed";
     this.waitMs = FIRST_WAIT_MS;
     this.timer = 0;
+    this.doubt = 0;
     this.dropped = 0;
-    window.addEventListener("online", () => this.state === "waiting" && this.open());
+    window.addEventListener("online", () => (this.state === "waiting" ? this.open() : this.check()));
   }
 
   get ready() {
@@ -49,15 +52,17 @@ export class Connection {
     let opened = false;
     socket.onopen = () => {
       opened = true;
-      socket.send(JSON.stringify({ type: "hello", version: 1, trace: true }));
+      socket.send(HELLO);
     };
     socket.onmessage = ({ data }) => {
+      clearTimeout(this.doubt);
+      this.doubt = 0;
       if (typeof data !== "string") return this.onAudio(data);
       const message = JSON.parse(data);
       if (message.type === "ready") {
         clearTimeout(tooLong);
         this.waitMs = FIRST_WAIT_MS;
-        this.#set("open");
+        if (!this.ready) this.#set("open");
       }
       return this.onMessage(message);
     };
@@ -65,16 +70,37 @@ export class Connection {
       clearTimeout(tooLong);
       if (this.socket !== socket) return;
       this.socket = null;
+      clearTimeout(this.doubt);
+      this.doubt = 0;
       if (!this.wanted) this.#set("closed");
       else if (opened) this.#again(reason || "The connection broke.");
       else this.#askWhy();
     };
   }
 
+  /** Make sure that the other end is still there: after a sleep a dead connection looks like a silent one. */
+  check() {
+    if (this.state === "waiting") return this.open();
+    if (!this.ready || this.doubt) return undefined;
+    this.socket.send(HELLO);
+    this.doubt = setTimeout(() => this.#giveUp(), ANSWER_WITHIN_MS);
+    return undefined;
+  }
+
+  #giveUp() {
+    const socket = this.socket;
+    this.socket = null;
+    this.doubt = 0;
+    socket?.close();
+    this.#again("The connection was lost.");
+  }
+
   /** Say goodbye and stay away. */
   close() {
     this.wanted = false;
     clearTimeout(this.timer);
+    clearTimeout(this.doubt);
+    this.doubt = 0;
     this.send({ type: "bye" });
     const socket = this.socket;
     this.socket = null;

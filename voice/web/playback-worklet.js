@@ -1,12 +1,14 @@
 /**
- * The reply, on the audio thread. Takes `{pcm: ArrayBuffer}` (16-bit at the server's rate), `{clear: true}` and `{end: true}`;
- * posts `{played, waiting, underruns}`, in seconds and a count.
+ * The reply, on the audio thread. Takes `{pcm: ArrayBuffer}` (16-bit at the server's rate), `{clear: true}`, `{end: true}`,
+ * `{begin: true}` for a new conversation, and `{message}`, what the server said; posts `{waiting, underruns, report, now}`:
+ * seconds, a count, the `played` message that is true now, and whether the server should have it at once.
  *
  * Strategy: what arrives waits in a queue until a little is there (the jitter buffer), then plays without gaps. When it runs
  * dry in the middle of a reply, more is gathered before it goes on, up to a bound. A clear fades out over 4 ms, which hides the
  * click, and drops the rest.
  */
 
+import { ReplyPosition } from "./position.js";
 import { Resampler } from "./resample.js";
 
 const LEAST_S = 0.04;
@@ -32,13 +34,21 @@ class Playback extends AudioWorkletProcessor {
     this.waited = 0;
     this.unreported = 0;
     this.reported = 0;
+    this.position = new ReplyPosition(sampleRate);
     this.port.onmessage = ({ data }) => this.take(data);
   }
 
   take(data) {
     if (data.clear) this.clear();
     else if (data.end) this.end();
+    else if (data.begin) this.position = new ReplyPosition(sampleRate);
+    else if (data.message) this.note(data.message);
     else this.add(new Int16Array(data.pcm));
+  }
+
+  note(message) {
+    this.position.take(message, this.played, this.waiting);
+    if (message.type === "pause") this.post(true);
   }
 
   add(pcm) {
@@ -125,13 +135,14 @@ class Playback extends AudioWorkletProcessor {
   report(length) {
     this.unreported += length;
     if (this.unreported < REPORT_S * sampleRate || this.played === this.reported) return;
+    this.post(false);
+  }
+
+  post(now) {
     this.unreported = 0;
     this.reported = this.played;
-    this.port.postMessage({
-      played: this.played / sampleRate,
-      waiting: this.waiting / sampleRate,
-      underruns: this.underruns,
-    });
+    const { underruns } = this;
+    this.port.postMessage({ waiting: this.waiting / sampleRate, underruns, report: this.position.report(this.played), now });
   }
 }
 

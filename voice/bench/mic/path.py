@@ -79,7 +79,7 @@ class Instrument(Timeline):
     def push_text(self, text: str) -> None:
         """Nothing is typed here."""
 
-    def played(self, turn: int, ms: float) -> None:
+    def played(self, turn: int, ms: float, clears: int | None) -> None:
         """Nobody asks."""
 
     def close(self) -> None:
