@@ -31,7 +31,6 @@ BOUNDED_OTHERWISE: dict[str, str] = {
     "mic/player.py Player.__init__": "the oldest sound leaves beyond MAX_S",
     "mic/sound.py SoundCard.__init__": "the oldest block leaves beyond MAX_WAITING_BLOCKS",
     "session/listener.py Listener.__init__": "the oldest sound leaves beyond INBOX_S",
-    "skills/session.py SkillSession.__init__": "an alert comes of a timer, and there are MAX_TIMERS of those",
     "vad/dip.py DipDetector.__init__": "the oldest level leaves after three seconds",
 }
 """Where (file, class and function) → why it cannot grow."""

@@ -84,8 +84,10 @@ def test_recognition_is_never_given_more_than_it_hears() -> None:
 
 
 def test_a_television_is_no_user_for_ever() -> None:
+    television = np.tile(speech("what is"), int((MOST_TURN_S + 60) / 0.6))
+
     async def script(user: Talk) -> None:
-        await user.make(np.tile(speech("what is"), int((MOST_TURN_S + 60) / 0.6)))
+        await user.make(television)
         await user.hush(30)
 
     user = talk(script)
