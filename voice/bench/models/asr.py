@@ -34,13 +34,15 @@ _PARTIALS_SAMPLE = 12
 
 @dataclass(frozen=True, slots=True)
 class AsrOutcome:
-    """One recording, recognised both ways."""
+    """One recording, recognised both ways; in the short context as a conversation does it, and what that heard at once."""
 
     recording: Recording
     short_text: str
     padded_text: str
     short_ms: float
     padded_ms: float
+    once_text: str = ""
+    heard_again: bool = False
 
     @property
     def seconds(self) -> float:
@@ -97,16 +99,20 @@ def figures(heard: Sequence[AsrOutcome], normalise: Any) -> dict[str, Any]:
     """The figures of some recordings; those that need a text or slots are ``None`` where there are none."""
     short = [one for one in heard if one.seconds <= SHORT_S]
     with_text = [one for one in heard if one.recording.text]
-    wer = wer_padded = delta = None
+    wer = wer_once = wer_padded = delta = None
     if with_text:
         references = [normalise(one.recording.text) for one in with_text]
         wer = _wer(references, [normalise(one.short_text) for one in with_text])
+        wer_once = _wer(references, [normalise(one.once_text) for one in with_text])
         wer_padded = _wer(references, [normalise(one.padded_text) for one in with_text])
         delta = round(wer - wer_padded, 2)
     total_short = sum(one.short_ms for one in heard)
     return {
         "utterances": len(heard),
         "wer": wer,
+        "wer_once": wer_once,
+        "heard_again": sum(one.heard_again for one in heard),
+        "heard_again_ms": summary([one.short_ms for one in heard if one.heard_again]),
         "wer_padded": wer_padded,
         "wer_delta_points": delta,
         "slot_recall": _slot_recall([(one.recording.slots, one.short_text) for one in heard], normalise),
@@ -176,12 +182,15 @@ class _Padded:
 
 
 async def _hear(one: Recording, recognizer: WhisperRecognizer, padded: _Padded) -> AsrOutcome:
+    """As a conversation does it: the transcript of the dip is the final one, unless it is doubtful and heard once more."""
     began = time.perf_counter()
-    short = await recognizer.transcribe(one.samples)
+    once = await recognizer.transcribe(one.samples, priority=Priority.PARTIAL)
+    final = await recognizer.transcribe(one.samples) if once.doubtful else once
     between = time.perf_counter()
     padded_text = padded.transcribe(one.samples)
     ended = time.perf_counter()
-    return AsrOutcome(one, short.text, padded_text, (between - began) * 1000, (ended - between) * 1000)
+    times_ms = (between - began) * 1000, (ended - between) * 1000
+    return AsrOutcome(one, final.text, padded_text, *times_ms, once_text=once.text, heard_again=once.doubtful)
 
 
 def _slot_recall(cases: Sequence[tuple[tuple[str, ...], str]], normalise: Any) -> float | None:
@@ -232,7 +241,11 @@ def _show(found: Mapping[str, Any]) -> None:
         )
     console = Console()
     console.print(table)
-    partials = found["partials"]
+    partials, again = found["partials"], found["heard_again_ms"]
+    console.print(
+        f"doubtful and heard once more: {found['heard_again']} of {found['utterances']} (p50 {again.get('p50', '-')} ms); "
+        f"WER without that: {found['wer_once']}"
+    )
     console.print(
         f"partials every {partials['interval_ms']} ms: p50 {partials['partial_ms'].get('p50', '-')} ms each, busy "
         f"{partials['busy_share']} of the speech, {partials['stable_share']} of the text stable at the last one; "
