@@ -5,14 +5,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voice.commands.common import console, is_terminal, print_json, reachable, run, settings
+from voice.commands.common import console, given, is_terminal, print_json, reachable, run, settings
 from voice.core.config import Config
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def mic(
 
     choice = DeviceChoice(microphone, speaker, _latency(latency), cancel_echo=echo)
     with suppress(asyncio.CancelledError):
-        run(_mic(settings(context), url, choice, mode.value, wake_word, service=service))
+        run(_mic(settings(context), url, given(context), choice, mode.value, wake_word, service=service))
 
 
 def _list(*, as_json: bool) -> None:
@@ -109,7 +109,16 @@ def _latency(text: str) -> str | float:
     raise ConfigError(f"--latency {text!r}: write low, high, or 1 to 2000 (milliseconds)")
 
 
-async def _mic(config: Config, url: str | None, choice: "DeviceChoice", mode: str, wake_word: str, *, service: bool) -> None:
+async def _mic(
+    config: Config,
+    url: str | None,
+    wanted: Sequence[str],
+    choice: "DeviceChoice",
+    mode: str,
+    wake_word: str,
+    *,
+    service: bool,
+) -> None:
     from voice.mic.connection import Address
     from voice.mic.daemon import Daemon
     from voice.mic.devices import choose, devices, portaudio
@@ -124,7 +133,7 @@ async def _mic(config: Config, url: str | None, choice: "DeviceChoice", mode: st
     with people.status("connecting …") as wait:
         async with AsyncExitStack() as stack:
             address = await stack.enter_async_context(
-                reachable(config, url, progress=lambda name: people.print(f"[green]✓[/] {name}"))
+                reachable(config, url, wanted=wanted, progress=lambda name: people.print(f"[green]✓[/] {name}"))
             )
             wait.stop()
             server = Address(address, config.server.token, config.cost.user, config.cost.feature)

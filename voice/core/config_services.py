@@ -10,7 +10,7 @@ class CloudConfig(Section, frozen=True):
     """A larger model that somebody else runs: any OpenAI-compatible chat endpoint. `voice cloud` runs one here, to try it."""
 
     enabled: bool = False
-    """Nothing leaves the machine while this is false. `route.mode` says which turns may."""
+    """While this is false, and `draft.engine` is off, nothing leaves the machine. `route.mode` says which turns may."""
     base_url: str = "http://127.0.0.1:8766/v1"
     model: str = ""
     """As the endpoint names it."""
