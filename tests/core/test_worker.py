@@ -1,6 +1,5 @@
 import asyncio
-import contextlib
-import ctypes
+import heapq
 import threading
 
 import pytest
@@ -115,38 +114,49 @@ async def test_a_job_that_would_end_the_program_ends_itself_alone() -> None:
         worker.close()
 
 
-async def test_a_thread_that_is_killed_in_a_job_has_another_take_its_place() -> None:
-    worker = Worker("test", fails_with=AsrError)
+class _Fragile(Worker):
+    """Its first threads end: before a job is taken, or with one in hand."""
 
-    def die_afterwards() -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(SystemExit))
+    def __init__(self, *, deaths: int, in_hand: bool) -> None:
+        self.deaths, self.in_hand = deaths, in_hand
+        super().__init__("test", fails_with=AsrError)
 
+    def _serve(self) -> None:
+        if not self.deaths:
+            super()._serve()
+            return
+        self.deaths -= 1
+        with self._condition:
+            self._condition.wait_for(lambda: self._jobs)
+            if self.in_hand:
+                _, _, self._running = heapq.heappop(self._jobs)
+        raise SystemExit(1)
+
+
+@pytest.mark.parametrize("deaths", [1, 3])
+async def test_a_thread_that_ends_before_a_job_has_another_take_its_place(deaths: int) -> None:
+    worker = _Fragile(deaths=deaths, in_hand=False)
     try:
-        first = await worker.run(threading.get_ident)
-        with contextlib.suppress(AsrError):
-            await worker.run(die_afterwards)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert [await worker.run(lambda: 7) for _ in range(3)] == [7, 7, 7]
-        assert isinstance(first, int)
+        assert not worker.deaths
     finally:
         worker.close()
     assert not any(thread.name == "voice-test" for thread in threading.enumerate())
 
 
-async def test_a_thread_that_is_killed_while_it_waits_has_another_take_its_place() -> None:
-    worker = Worker("test", fails_with=AsrError)
+@pytest.mark.parametrize("deaths", [1, 3])
+async def test_a_thread_that_ends_with_a_job_in_hand_fails_it_and_has_another_take_its_place(deaths: int) -> None:
+    worker = _Fragile(deaths=deaths, in_hand=True)
     try:
-        first = await worker.run(threading.current_thread)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(first.ident or 0), ctypes.py_object(SystemExit))
-        async with asyncio.timeout(5):
-            with contextlib.suppress(AsrError):
-                await worker.run(lambda: 1)  # wakes it: it dies before this job or in it
-            second = await worker.run(threading.current_thread)
-        assert second is not first
-        first.join(5)
-        assert not first.is_alive()
+        async with asyncio.timeout(30):
+            for _ in range(deaths):
+                with pytest.raises(AsrError):
+                    await worker.run(lambda: 7)
+            assert await worker.run(lambda: 7) == 7
     finally:
         worker.close()
+    assert not any(thread.name == "voice-test" for thread in threading.enumerate())
 
 
 async def test_after_some_failures_in_a_row_it_says_that_the_model_does_not_serve() -> None:
