@@ -215,17 +215,18 @@ class Attempt:
     async def run(self) -> None:
         """Answer the request. Never raises: what went wrong stands in :attr:`failure`, and an apology in the parts."""
         try:
-            if self._failure is None:
-                await (self._make() if self._request.alert is None else self._ring(self._request.alert))
-            if self._failure is None and not self._answered:
-                self._failure = ChatError("the language model gave nothing that can be spoken")
-        except* Exception as group:  # a bug in one stage must not end the conversation
-            self._failure = _first(group)
-            if not isinstance(self._failure, VoiceError):
-                _log.error("a reply failed", exc_info=self._failure)
-        finally:
+            try:
+                if self._failure is None:
+                    await (self._make() if self._request.alert is None else self._ring(self._request.alert))
+                if self._failure is None and not self._answered:
+                    self._failure = ChatError("the language model gave nothing that can be spoken")
+            except* Exception as group:  # a bug in one stage must not end the conversation
+                self._failure = _first(group)
+                if not isinstance(self._failure, VoiceError):
+                    _log.error("a reply failed", exc_info=self._failure)
             if self._failure is not None and not self._answered:
                 await self._apologise()
+        finally:
             self.parts.close()
             self._is_ready()
 
