@@ -84,9 +84,10 @@ def drawn(decorator: ast.expr) -> bool:
     return called(decorator) == "given"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_test_can_fail(path: Path) -> None:
-    assert powerless(path.read_text(encoding="utf-8"), helpers_of_all()) == []
+def test_every_test_can_fail() -> None:
+    assert len(FILES) > 100
+    found = {str(path.relative_to(ROOT)): powerless(path.read_text(encoding="utf-8"), helpers_of_all()) for path in FILES}
+    assert not {name: tests for name, tests in found.items() if tests}
 
 
 @pytest.mark.parametrize(

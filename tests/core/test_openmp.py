@@ -39,12 +39,14 @@ def test_a_program_that_talks_to_a_server_is_left_as_it_was() -> None:
     assert said(program) == "True []"
 
 
+@pytest.mark.needs("packages")
 @pytest.mark.parametrize("module", ["voice.llm.edge", "voice.draft.chat", "voice.verifier.target", "voice.bench.cli"])
 def test_it_is_set_before_llama_cpp_loads(module: str) -> None:
     assert said(f"{WATCH}\nimport {module}\nimport llama_cpp\nprint(spins['llama_cpp'])") == "1000"
     assert said(f"{WATCH}\nimport {module}\nimport llama_cpp\nprint(spins['llama_cpp'])", GOMP_SPINCOUNT="7") == "7"
 
 
+@pytest.mark.needs("packages")
 def test_it_is_set_before_any_of_the_engines_loads(tmp_path: Path) -> None:
     program = f"""{WATCH}
 from voice.core.config import Config
@@ -61,6 +63,7 @@ print(before, sorted(spins.items()))
     assert said(program, VOICE_HOME=str(tmp_path)) == f"None {kinds}"
 
 
+@pytest.mark.needs("packages")
 def test_recognition_by_itself_sets_it(tmp_path: Path) -> None:
     program = f"""{WATCH}
 from voice.asr.whisper import WhisperRecognizer
