@@ -3,6 +3,8 @@
 ``talk`` watches every callback of every scenario; this one has the most to search.
 """
 
+import pytest
+
 from tests.fakes.engines import FakeCloud, Fakes
 from tests.fakes.talk import Talk, talk
 from tests.scenarios.test_tiers import PRIVATE, QUESTION, router
@@ -11,6 +13,7 @@ from voice.session import events as out
 TURNS = 100
 
 
+@pytest.mark.slow
 def test_a_private_history_of_two_hundred_messages_blocks_nobody() -> None:
     cloud = FakeCloud(answer="so it was.", first_token_s=0.05, token_s=0.005)
 

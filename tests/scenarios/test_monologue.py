@@ -27,6 +27,7 @@ def heard(user: Talk) -> list[str]:
     return str(user.record["user_text"]).lower().replace(".", "").split()
 
 
+@pytest.mark.slow
 def test_five_minutes_with_breaths_are_heard_whole_and_answered_once() -> None:
     said = [*words(900), *"what is the capital of france".split()]
 

@@ -1,6 +1,6 @@
 """Random histories: whatever is said, typed, left out or broken, every turn ends and the history is what was heard.
 
-A few hundred histories run with the other tests. For ten thousand (some minutes)::
+A hundred and twenty histories run with the other tests. For ten thousand (some minutes)::
 
     VOICE_TEST_HISTORIES=10000 scripts/test -o timeout=900 tests/scenarios/test_random_turns.py
 """
@@ -24,7 +24,7 @@ from voice.session.hearing import REOPEN_EVERY_S
 from voice.skills.registry import SkillRegistry
 from voice.turn.table import TurnState
 
-HISTORIES = int(os.environ.get("VOICE_TEST_HISTORIES", "240"))
+HISTORIES = int(os.environ.get("VOICE_TEST_HISTORIES", "120"))
 BATCH = 20
 STEPS = 6
 FILLERS = (Filler("Well,", np.full(4_000, 0.4, dtype=np.float32)),)
