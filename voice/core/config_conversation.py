@@ -17,7 +17,7 @@ class VadConfig(Section, frozen=True):
     pre_roll_ms: int = 320
     """Audio kept from before the first speech window, so that no first syllable is lost."""
     max_utterance_s: float = 28.0
-    """A turn longer than this is taken as finished: the recogniser hears 30 s at most."""
+    """A longer utterance is transcribed in stretches of at most this much: the recogniser hears 30 s at most."""
 
     def __post_init__(self) -> None:
         require(0 < self.stop_probability <= self.start_probability < 1, "needs 0 < stop_probability <= start_probability < 1")
