@@ -8,11 +8,11 @@ import pytest
 
 from tests.fakes.engines import VOCABULARY, Fakes, speech
 from tests.fakes.talk import Talk, talk
-from voice.core.config import VadConfig
+from voice.core.config import Config, VadConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Transcript
 from voice.session import events as out
 from voice.session import hearing
-from voice.session.transcription import STRETCH_S, quietest
+from voice.session.transcription import quietest
 
 
 def words(count: int, seed: int = 1) -> list[str]:
@@ -64,7 +64,8 @@ def test_a_minute_without_a_breath_is_answered_at_its_end() -> None:
     assert lost <= cuts + 1  # the word that a cut falls into
 
 
-def test_recognition_is_never_given_more_than_it_hears() -> None:
+@pytest.mark.parametrize("most_s", [2.0, 10.0, VadConfig().max_utterance_s])
+def test_recognition_is_never_given_more_than_it_hears(most_s: float) -> None:
     longest = 0.0
     fakes = Fakes()
     transcribe = fakes.recognizer.transcribe
@@ -77,11 +78,14 @@ def test_recognition_is_never_given_more_than_it_hears() -> None:
     fakes.recognizer.transcribe = watched  # type: ignore[method-assign]
 
     async def script(user: Talk) -> None:
-        await user.say(" ".join(words(250)))
+        await user.say(" ".join(said))
         await user.hush_until(out.ReplyEnded)
 
-    talk(script, fakes=fakes)
-    assert STRETCH_S < longest <= VadConfig().max_utterance_s + 0.1
+    said = words(250)
+    user = talk(script, fakes=fakes, config=Config(vad=VadConfig(max_utterance_s=most_s)))
+    assert most_s / 2 < longest <= most_s + 0.1
+    assert len(user.all(out.ReplyEnded)) == 1
+    assert len(heard(user)) >= len(said) - 250 * 0.3 / (most_s / 2) - 1  # the words that the cuts fall into
 
 
 def test_a_television_is_no_user_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

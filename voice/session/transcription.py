@@ -115,7 +115,7 @@ class IncrementalTranscriber:
         ring = self._context.listener.ring
         if ring.end - self._start_sample < most_s * SAMPLE_RATE_HZ:
             return
-        search_from = ring.end - int(CUT_WITHIN_S * SAMPLE_RATE_HZ)
+        search_from = ring.end - int(min(CUT_WITHIN_S, most_s / 2) * SAMPLE_RATE_HZ)
         cut = search_from + quietest(ring.read(search_from))
         self._give_up_newest()
         before = ring.read(self._start_sample)[: cut - self._start_sample]
