@@ -147,7 +147,7 @@ def test_a_private_turn_is_filled_and_stays() -> None:
 def test_a_slow_synthesis_is_filled() -> None:
     user = talk(ask, fakes=Fakes(synthesizer=FakeSynthesizer(first_chunk_s=0.4), fillers=FILLERS))
     assert user.record["filler"] is True
-    assert user.record["late_ms"] <= BudgetConfig().filler_grace_ms  # it was expected sooner
+    assert user.record["late_ms"] <= BudgetConfig().filler_after_ms  # it was expected sooner
     assert longest_silence_s(user) <= 0.3
 
 
@@ -162,7 +162,7 @@ def test_an_excuse_behind_a_filler_is_not_the_answer() -> None:
 @pytest.mark.parametrize(("grace_ms", "filled"), [(0, True), (120, False)])
 def test_who_is_nearly_there_is_waited_for(grace_ms: int, filled: bool) -> None:
     """The synthesis takes a little longer than is forecast, and ends 40 ms after the deadline."""
-    config = Config(budget=BudgetConfig(filler_grace_ms=grace_ms))
+    config = Config(budget=BudgetConfig(filler_after_ms=grace_ms))
     user = talk(typed, fakes=fakes(first_token_s=0.23), config=config)
     assert user.record.get("filler", False) is filled
     assert user.record["late_ms"] == pytest.approx(0 if filled else 40, abs=10)

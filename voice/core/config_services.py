@@ -52,6 +52,9 @@ class RouteConfig(Section, frozen=True):
     mode: Literal["edge", "cloud", "hybrid"] = "hybrid"
     threshold: float = 0.5
     """Hybrid: the pull towards the cloud, 0 to 1, from which on a turn goes there."""
+    patience_ms: int = 3000
+    """So long after the end of a turn the larger model's first clause is waited for, behind an opening or a true bridge, before
+    the next best model answers. 1000 for the hasty, 8000 for a large model on a slow machine."""
     long_tokens: int = 1024
     """An answer expected to be longer pulls to the cloud."""
     redact: tuple[str, ...] = ()
@@ -64,6 +67,7 @@ class RouteConfig(Section, frozen=True):
     def __post_init__(self) -> None:
         require(0 <= self.threshold <= 1, "threshold must be 0 to 1")
         require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
+        require(300 <= self.patience_ms <= 60_000, "patience_ms must be 300 to 60000")
         require(self.max_price >= 0, "max_price cannot be negative")
 
 

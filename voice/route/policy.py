@@ -90,6 +90,7 @@ class Choice:
         pull: towards the cloud, 0 to 1; None when the matter ended before it was asked.
         redact: private matter must be replaced by placeholders before anything leaves.
         may_move: the edge answers, but what comes next may well be the cloud's: its cache is worth keeping warm.
+        patience_ms: so long after the end of the turn a larger model's first clause is worth waiting for.
     """
 
     route: Route
@@ -98,6 +99,7 @@ class Choice:
     pull: float | None = None
     redact: bool = False
     may_move: bool = False
+    patience_ms: float = 3000.0
 
 
 MOVES_WITHIN = 0.2

@@ -127,7 +127,7 @@ class Endpointing:
         attempt, deadline = turn.reply.attempt, turn.trace.deadline
         if attempt is None or deadline is None:
             return 0.0
-        left_ms = deadline.left_ms(now_s) + (0.0 if attempt.asks_cloud else self._context.config.budget.filler_grace_ms)
+        left_ms = deadline.left_ms(now_s) + (0.0 if attempt.asks_cloud else self._context.config.budget.filler_after_ms)
         return left_ms if left_ms >= 1 and attempt.wait_ms(now_s) <= left_ms else 0.0
 
     def _fill(self, turn: Turn, now_s: float) -> None:
