@@ -162,7 +162,7 @@ class BudgetConfig(Section, frozen=True):
     """One is said, at most once a turn, when the turn is over and the reply's own words are expected late: the shortest that
     fills the wait. Their audio is made at the start. Empty: the user waits for the reply."""
     filler_after_ms: int = 700
-    """Late is what is expected more than this after the user's last sound: a filler before words that are nearly there would put
+    """Late is what is expected more than this after the last sound: a filler before words that are nearly there would put
     them off by more than it is worth."""
 
     def __post_init__(self) -> None:
