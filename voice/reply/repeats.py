@@ -6,14 +6,20 @@ which only a figure or a negation differs says something else.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Final, Literal, TypeVar
 
 from voice.reply.length import ends_sentence
+from voice.reply.opening import stem
 from voice.tts.clauses import ClauseSplitter
 
 Verdict = Literal["new", "earlier", "itself"]
 Words = tuple[str, ...]
+S = TypeVar("S", bound=str)
+
+NOTHING_NEW = "I have nothing new to say about that."
+"""Said where all that a model has to say was said before."""
 
 LEAST_WORDS: Final = 4
 """A shorter sentence never counts as said again."""
@@ -25,6 +31,8 @@ LEAST_TIMES: Final = 3
 _LEAST_TIMES_OF_ONE = 5
 _LONGEST_LOOP = 12
 _MANY_WORDS = 30
+_SHORT = 3
+"""Words of so many letters say little of what a question is about."""
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _DECIDES = frozenset(
@@ -38,7 +46,16 @@ _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|one more time|pardon|come again|say (?:that|it|this)|what did you (?:just )?say|"
     r"what was that|(?:didn't|did not|couldn't|could not|can't) (?:hear|catch|understand|get) (?:that|you|it))\b"
 )
+_OTHER = frozenset("another other else different new more".split())
 _POLITE = frozenset("please hey hi hello okay ok so well um uh and".split())
+
+
+class SaysAgain(Exception):
+    """A reply says what was said before; ``verdict``: in an earlier one, or in itself."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
 
 
 class Repeats:
@@ -86,6 +103,41 @@ def asks_again(text: str, earlier_user_texts: Iterable[str]) -> bool:
         return True
     words = _question(text)
     return bool(words) and any(_question(earlier) == words for earlier in earlier_user_texts)
+
+
+def is_wanted(sentence: str, said: str) -> bool:
+    """Whether a sentence of an earlier reply is the answer once more: it holds most of what the question is about."""
+    words = _words(said)
+    about = {stem(word) for word in words if len(word) > _SHORT} - {stem(word) for word in _POLITE}
+    found = {stem(word) for word in _words(sentence)}
+    return not _OTHER.intersection(words) and bool(about) and 2 * len(about & found) >= len(about)
+
+
+async def fresh(parts: AsyncGenerator[tuple[S, str], None], repeats: Repeats, said: str) -> AsyncGenerator[tuple[S, str], None]:
+    """The parts of an answer to ``said`` (who says it, and a clause), until one says what was said before.
+
+    A sentence that has begun like one of an earlier reply is held until it ends otherwise. What is a ``"bridge"`` passes.
+
+    Raises:
+        SaysAgain: what was given so far is new; what follows is not.
+    """
+    held: list[tuple[S, str]] = []
+    async with aclosing(parts):
+        async for source, clause in parts:
+            if source == "bridge":
+                yield source, clause
+                continue
+            held.append((source, clause))
+            verdict = repeats.feed(clause)
+            if verdict == "itself" or (verdict == "earlier" and not is_wanted("".join(text for _, text in held), said)):
+                raise SaysAgain(verdict)
+            if verdict == "new" and repeats.may_be_earlier:
+                continue
+            for part in held:
+                yield part
+            held.clear()
+    for part in held:
+        yield part
 
 
 def _question(text: str) -> Words:
