@@ -13,12 +13,12 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from voice.core.budget import STAGE_WITHIN_S, words_that_fit
+from voice.core.budget import STAGE_WITHIN_S, Stage, words_that_fit
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Message, Token
 from voice.core.timely import timely
 from voice.reply.attribution import Attribution
-from voice.reply.following import Following, Mind, Source, TakeOver, Wait
+from voice.reply.following import LEAST_WAIT_S, POLL_S, Following, Mind, Source, TakeOver, Wait
 from voice.reply.handover import notice, small_clause_ms
 from voice.reply.length import OFFER, ends_sentence
 from voice.reply.opening import opening_of
@@ -135,10 +135,7 @@ class Answer:
 
     async def _parts(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
         if any(self._minds()):
-            try:
-                opening = await small.opening(self._said, self._asked_before)
-            except ChatError:
-                opening = ""
+            opening = await self._opening(small)
             self._ask_ahead(opening)
             if opening:
                 yield "edge", opening
@@ -149,6 +146,25 @@ class Answer:
         async with aclosing(self._larger(small)) as larger:
             async for part in larger:
                 yield part
+
+    async def _opening(self, small: SmallReply) -> str:
+        """What the small model begins with; empty where it has nothing by the time that the first sound is wanted."""
+        opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
+        try:
+            while not opening.done():
+                deadline, now_s = self._permissions.deadline, self._stages.clock.now_s()
+                until_s = now_s + POLL_S
+                if deadline is not None and self._permissions.may_continue:
+                    until_s = deadline.at_s - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO) / 1000
+                    if now_s >= max(until_s, deadline.at_s - self._stages.first_audio_ms / 2000):
+                        return ""
+                await asyncio.wait([opening], timeout=max(until_s - now_s, LEAST_WAIT_S))
+            return opening.result()
+        except ChatError:
+            return ""
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
     def _repeats(self) -> Repeats:
         """What of the rest would say again what was said."""
@@ -192,7 +208,7 @@ class Answer:
 
     async def _small_parts(self, small: SmallReply, behind: str = "") -> AsyncGenerator[tuple[Source, str], None]:
         """What it says behind the words that were spoken: anew if it says what was said before, and no more than it may."""
-        most = self._stages.max_reply_tokens
+        most, before = self._stages.max_reply_tokens, self._text
         try:
             async with aclosing(fresh(self._as_parts(small.clauses(behind)), self._repeats(), self._said)) as parts:
                 async for part in parts:
@@ -202,14 +218,14 @@ class Answer:
                         return
         except SaysAgain as again:
             self._attribution.anew = again.verdict
-            if again.verdict == "itself" or self._text != behind:
+            if again.verdict == "itself" or self._text != before:
                 return
             async with aclosing(self._small(behind, anew=True)) as other:
                 try:
                     async for part in fresh(self._as_parts(other.clauses(behind)), self._repeats(), self._said):
                         yield part
                 except SaysAgain:
-                    if self._text == behind:
+                    if self._text == before:
                         yield "edge", NOTHING_NEW
 
     @staticmethod
@@ -288,8 +304,9 @@ class Answer:
         yield "bridge", self._attribution.noticed
         if answered and ends_sentence(self._text):
             return
-        rest = self._small(self._text) if answered else small
-        async with aclosing(rest), aclosing(self._small_parts(rest, "" if answered else self._text)) as parts:
+        anew = answered or not opening
+        rest = self._small(self._text) if anew else small
+        async with aclosing(rest), aclosing(self._small_parts(rest, "" if anew else self._text)) as parts:
             async for part in parts:
                 yield part
                 if answered and ends_sentence(part[1]):
