@@ -59,7 +59,7 @@ TABLES: dict[str, tuple[str, str]] = {
         "What is the opposite of {}?|What's the opposite of {}?|Give me the opposite of {}.|Which word is the opposite of {}?",
         "hot=cold|cool;big=small|little|tiny;up=down;black=white;day=night;fast=slow;happy=sad|unhappy;old=young|new;rich=poor;wet=dry;"
         "open=close|shut;left=right;hard=soft|easy;light=dark|heavy;long=short;high=low;early=late;love=hate|hatred;full=empty;strong=weak;"
-        "loud=quiet|silent|soft;thick=thin;inside=outside;north=south;buy=sell;win=lose;push=pull;true=false;begin=end|finish|stop;near=far;"
+        "loud=quiet|silent|soft;thick=thin;inside=outside;north=south;buy=sell;win=lose|loss;push=pull;true=false;begin=end|finish|stop;near=far;"
         "clean=dirty;brave=coward|afraid|timid|fear;generous=stingy|selfish|greedy|mean;ancient times=modern|present;expand=contract|shrink;"
         "cheap=expensive|costly;sharp=dull|blunt;import=export;success=failure;victory=defeat;shallow=deep;arrive=leave|depart|departure",
     ),
@@ -254,7 +254,7 @@ TABLES: dict[str, tuple[str, str]] = {
         "what falls from the sky in winter=snow|rain|hail|ice;which ocean is between Europe and America=atlantic;which river flows through London=thames;which river flows through Paris=seine;"
         "which river flows through Egypt=nile;what is the highest mountain in Africa=kilimanjaro;which is the largest lake by area=caspian|superior;what is the tallest kind of tree=redwood|sequoia;"
         "what is the center of an atom called=nucleus;what are clouds made of=water|droplet|ice;what tree do acorns come from=oak;what is the freezing point of water in fahrenheit=32|thirty[- ]two;"
-        "what is the speed of light in kilometers a second, roughly=300|299;which gas makes up most of the air=nitrogen;what do we call frozen rain=hail|sleet|snow|ice",
+        "what is the speed of light in kilometers a second, roughly=300|299(,?\\d{3})?;which gas makes up most of the air=nitrogen;what do we call frozen rain=hail|sleet|snow|ice",
     ),
     "history": (
         "{}?|Do you remember {}?",

@@ -1,13 +1,13 @@
-"""Which of two models answers what right? Both are asked the same questions, and rules judge. ``scripts/fit_pair`` learns from it.
+"""Which of two models answers what right? Both are asked the same, and rules judge. ``scripts/fit_pair`` learns from it.
 
     scripts/label_pair pair.jsonl                                        # the default pair, in this process
     scripts/label_pair pair.jsonl --cloud-url https://host/v1 --cloud-model name   # the larger one at an endpoint
 
 Questions: made from tables (easy_facts.py), follow-ups among them, and nq_open_dev's where ``--data`` has it. Their order is
 fixed by ``--seed``: any beginning is a fair sample, and a run that was broken off goes on where it stopped. A line holds
-``question``, ``before`` (the turns before it), ``source``, and for ``small`` and ``large`` each ``text`` (its first sentence),
-``right`` and ``logprobs`` (natural logarithms, of the first 16 tokens; zeros from an endpoint). About a second a question on
-two cores.
+``question``, ``before`` (the turns before it), ``source``, ``accept``, and for ``small`` and ``large`` each ``text`` (its first
+sentence), ``right`` and ``logprobs`` (natural logarithms, of the first 16 tokens; zeros from an endpoint). One to three seconds
+a question on two cores.
 """
 
 import argparse
@@ -53,6 +53,23 @@ def asked(data: Path, seed: int) -> list[Question]:
     found = [q for q in found if len(q.messages) > 1 or _content(q.text) not in kept_back]
     rng.shuffle(found)
     return found
+
+
+def facts(data: Path) -> list[Question]:
+    """The facts of ``data``'s answers: the test."""
+    found = [row for row in rows(data / "answers" / "answers.jsonl") if row["kind"] == "fact"]
+    return [Question("fact", (Message("user", row["turns"][-1]),), row["accept"]) for row in found]
+
+
+def judge_again(path: Path, every: Sequence[Question]) -> None:
+    """Judge the answers in a file anew, by the rules as they are now."""
+    accepts = {(tuple(m.text for m in q.messages[:-1]), q.text): q.accept for q in every}
+    judged = rows(path)
+    for row in judged:
+        row["accept"] = accepts.get((tuple(row["before"]), row["question"]), row.get("accept", ""))
+        for side in ("small", "large"):
+            row[side]["right"] = bool(row["accept"]) and is_right(row["accept"], row[side]["text"])
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged), encoding="utf-8")
 
 
 def is_right(accept: str, said: str) -> bool:
@@ -103,7 +120,7 @@ async def label(todo: Sequence[Question], small: Reply, large: Reply, out: Path,
         for count, question in enumerate(todo, 1):
             said = [await answer(reply, question) for reply in (small, large)]
             before = [message.text for message in question.messages[:-1]]
-            row = {**head, "question": question.text, "before": before, "source": question.source}
+            row = {**head, "question": question.text, "before": before, "source": question.source, "accept": question.accept}
             file.write(json.dumps({**row, "small": said[0], "large": said[1]}, ensure_ascii=False) + "\n")
             file.flush()
             right = [r + int(a["right"]) for r, a in zip(right, said, strict=True)]
@@ -122,12 +139,19 @@ def main() -> None:
     parser.add_argument("--cloud-key-env", default="VOICE_CLOUD_KEY", help="the environment variable that holds its key")
     parser.add_argument("--limit", type=int, default=0, help="only the first so many questions; 0: all")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--test", action="store_true", help="ask the facts of --data's answers instead")
+    parser.add_argument(
+        "--judge-again", action="store_true", help="ask nothing: judge what is there by the rules as they are now"
+    )
     parser.add_argument("--seed", type=int, default=20)
     given = parser.parse_args()
     if bool(given.cloud_url) != bool(given.cloud_model):
         parser.error("--cloud-url and --cloud-model belong together")
     done = {(tuple(row["before"]), row["question"]) for row in rows(given.out)}
-    every = asked(given.data, given.seed)[: given.limit or None]
+    every = (facts(given.data) if given.test else asked(given.data, given.seed))[: given.limit or None]
+    if given.judge_again:
+        judge_again(given.out, every)
+        return
     todo = [q for q in every if (tuple(m.text for m in q.messages[:-1]), q.text) not in done]
     print(f"{len(every)} questions, {len(todo)} to be asked", file=sys.stderr)
     small, close_small = in_process(given.small, given.threads)

@@ -22,7 +22,7 @@ from voice.bench.router.taxonomy import HELD_OUT
 from voice.core.errors import ConfigError
 from voice.route.encoder import Encoder, Heads
 from voice.route.labels import EDGE_TASKS, TASKS
-from voice.route.policy import Forecast, threshold_for_quality, threshold_for_share
+from voice.route.policy import Forecast
 from voice.route.router import BUDGET_MS, Router, locate
 
 DATA = Path("../shared/data/text")
@@ -208,22 +208,6 @@ def curve(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, Any
         "share_of_oracle": round(
             float(np.sum(ours - np.array(lines["random"])) / np.sum(np.array(lines["oracle"]) - np.array(lines["random"]))), 4
         ),
-    }
-
-
-def learned_thresholds(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, dict[str, float]]:
-    """Thresholds of the difficulty's gain for wanted cloud shares and wanted qualities, from examples that were trained on."""
-    weak, strong = [bool(e.weak_ok) for e in examples], [bool(e.strong_ok) for e in examples]
-    low, high = sum(weak) / len(weak), sum(strong) / len(strong)
-    return {
-        "share": {
-            f"{share:.1f}": round(threshold_for_share(scores, share), 5)
-            for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-        },
-        "quality": {
-            f"{part:.1f}": round(threshold_for_quality(scores, weak, strong, low + part * (high - low)), 5)
-            for part in (0.3, 0.5, 0.7, 0.8, 0.9)
-        },
     }
 
 
