@@ -5,7 +5,7 @@
     scripts/fit_pair pair.jsonl --test facts.jsonl          # measured on other questions, too (scripts/label_pair --test)
 
 Two fits. The head: a softmax over what the two models make of a question, on the encoder's pooled representation; its decay is
-chosen by cross-validation. The confidence: a logistic function of the small model's first tokens, and of what the head says.
+chosen by cross-validation, and it sees every question with and without its marks. The confidence: a logistic function of the small model's first tokens, and of what the head says.
 All figures are of answers that were not fitted on: five folds, with all ways to ask the same thing in one of them.
 """
 
@@ -59,6 +59,11 @@ def folds(labels: Sequence[dict[str, Any]]) -> npt.NDArray[np.int64]:
     return np.array([zlib.crc32(f"{row['source']} {row['accept']}".encode()) % FOLDS for row in labels])
 
 
+def without_marks(text: str) -> str:
+    """A question as a recogniser may write it that knows no punctuation; case means nothing to the encoder."""
+    return text.rstrip("?.! ")
+
+
 def fit_softmax(x: Floats, y: npt.NDArray[np.int64], decay: float, steps: int = 400) -> tuple[Floats, Floats]:
     """Weights [outcomes, width] and biases of a softmax regression, by accelerated gradient descent on scaled features."""
     centre, scale = x.mean(0), x.std(0) + 1e-6
@@ -88,12 +93,14 @@ def fit_logistic(x: Floats, wrong: Floats, steps: int = 3000) -> Floats:
     return np.r_[w[0] - slopes @ centre, slopes]
 
 
-def held_out_odds(x: Floats, y: npt.NDArray[np.int64], fold: npt.NDArray[np.int64], decay: float, most: int = 0) -> Floats:
+def held_out_odds(
+    x: Floats, bare: Floats, y: npt.NDArray[np.int64], fold: npt.NDArray[np.int64], decay: float, most: int = 0
+) -> Floats:
     """The odds of every label, from a fit to the other folds (to at most ``most`` labels of them; 0: to all)."""
     found = np.zeros((len(x), len(OUTCOMES)))
     for number in range(FOLDS):
         others = np.flatnonzero(fold != number)[: most or None]
-        weights, bias = fit_softmax(x[others], y[others], decay)
+        weights, bias = fit_softmax(np.concatenate([x[others], bare[others]]), np.tile(y[others], 2), decay)
         found[fold == number] = _softmax(x[fold == number] @ weights.T + bias)
     return found
 
@@ -146,15 +153,17 @@ def accepted(right: Floats, happened: Floats) -> dict[str, float]:
 
 def fit(labels: list[dict[str, Any]], tests: list[dict[str, Any]], folder: Path, out: Path) -> None:
     """Fit, measure, write the file and its picture, print the report."""
-    x, y, fold = pooled(folder, [row["question"] for row in labels]), outcomes(labels), folds(labels)
+    y, fold = outcomes(labels), folds(labels)
+    x = pooled(folder, [row["question"] for row in labels])
+    bare = pooled(folder, [without_marks(row["question"]) for row in labels])
     small, large = np.isin(y, (0, 1)).astype(float), np.isin(y, (0, 2)).astype(float)
-    losses = {decay: log_loss(held_out_odds(x, y, fold, decay), y) for decay in DECAYS}
+    losses = {decay: log_loss(held_out_odds(x, bare, y, fold, decay), y) for decay in DECAYS}
     decay = min(losses, key=lambda key: losses[key])
-    odds = held_out_odds(x, y, fold, decay)
+    odds = held_out_odds(x, bare, y, fold, decay)
     easy = np.array([row["source"] != "nq_open" for row in labels])
-    curve = {n: held_out_odds(x, y, fold, decay, n) for n in CURVE if n < len(labels) * (1 - 1 / FOLDS)}
+    curve = {n: held_out_odds(x, bare, y, fold, decay, n) for n in CURVE if n < len(labels) * (1 - 1 / FOLDS)}
     curve[int(len(labels) * (1 - 1 / FOLDS))] = odds
-    weights, bias = fit_softmax(x, y, decay)
+    weights, bias = fit_softmax(np.concatenate([x, bare]), np.tile(y, 2), decay)
 
     said, base = told(labels, odds[:, 0] + odds[:, 1]), float(small.mean())
     unknown = np.zeros(len(labels))

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.route.confidence import DOUBTFUL, MIN_TOKENS, Calibration, Doubt, escalate, unknown_probability
+from voice.route.confidence import DOUBTFUL, MIN_TOKENS, AnswerDoubt, Calibration, escalate, unknown_probability
 
 CALIBRATION = Calibration(bias=-2.0, mean=-0.1, lowest=-1.0, first=-0.5, question=-1.0, base=0.5)
 
 
-def unknown(logprobs: list[float], doubt: Doubt | None = None) -> float:
+def unknown(logprobs: list[float], doubt: AnswerDoubt | None = None) -> float:
     found = unknown_probability(logprobs, CALIBRATION, doubt)
     assert found is not None
     return found
@@ -28,9 +28,9 @@ def test_a_first_token_in_doubt_counts_beside_the_lowest() -> None:
 
 
 def test_a_hard_question_raises_the_probability() -> None:
-    easy, hard = (unknown([-0.5] * 8, Doubt(right, 1.0)) for right in (0.9, 0.1))
+    easy, hard = (unknown([-0.5] * 8, AnswerDoubt(right, 1.0)) for right in (0.9, 0.1))
     assert hard > unknown([-0.5] * 8) > easy
-    assert 0 < unknown([-0.5] * 8, Doubt(1.0, 1.0)) < unknown([-0.5] * 8, Doubt(0.0, 1.0)) < 1
+    assert 0 < unknown([-0.5] * 8, AnswerDoubt(1.0, 1.0)) < unknown([-0.5] * 8, AnswerDoubt(0.0, 1.0)) < 1
 
 
 @given(st.lists(st.one_of(st.floats(), st.just(math.nan)), min_size=MIN_TOKENS, max_size=40))
@@ -60,4 +60,4 @@ def test_escalates_only_in_time_and_never_private(
     [(0.5, 0.4, "escalate"), (0.5, 0.6, "keep"), (0.95, 1.2, "flag"), (DOUBTFUL, DOUBTFUL, "escalate")],
 )
 def test_an_answer_moves_where_that_is_worth_it(unknown: float, moves_from: float, wanted: str) -> None:
-    assert escalate(unknown, 500, 100, private=False, doubt=Doubt(0.5, moves_from)) == wanted
+    assert escalate(unknown, 500, 100, private=False, doubt=AnswerDoubt(0.5, moves_from)) == wanted

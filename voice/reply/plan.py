@@ -10,6 +10,7 @@ from voice.cost.prices import estimated_tokens
 from voice.reply.cloud_request import CloudPass
 from voice.reply.handover import cloud_first_audio_ms
 from voice.reply.stages import Stages
+from voice.route.confidence import AnswerDoubt
 from voice.route.placing import Placing
 from voice.route.policy import Forecast, hand_over_after
 from voice.skills.session import Alert
@@ -44,6 +45,7 @@ class AnswerPlan:
         keep_warm: whether the cloud's cache is to follow an answer of the edge's, which takes a ``reserve``.
         hand_over_after: so many tokens of the edge's, and the ``reserve`` goes on with its answer.
         settled: whether no later word can make anything of the turn private.
+        doubt: what the small model's own confidence is to be weighed with.
         effect: what a skill then does.
         repeatable: whether "say that again" may say it.
         details: what the turn's trace says of it.
@@ -55,6 +57,7 @@ class AnswerPlan:
     keep_warm: bool = False
     hand_over_after: int | None = None
     settled: bool = False
+    doubt: AnswerDoubt | None = None
     effect: Effect | None = None
     repeatable: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -80,8 +83,9 @@ def _placed(stages: Stages, placing: Placing, request: TurnRequest) -> AnswerPla
     forecast = _forecast(stages, request.deadline)
     history_tokens = estimated_tokens(sum(len(message.text) for message in request.shareable))
     decision = placing.place(request.said, forecast, history_tokens=history_tokens)
-    plan = AnswerPlan(settled=decision.settled, details={"route": decision.brief() | _network(cloud)})
     choice = decision.choice
+    details = {"route": decision.brief() | _network(cloud)}
+    plan = AnswerPlan(settled=decision.settled, doubt=choice.doubt, details=details)
     if cloud is None or not {choice.route, choice.runner_up} & {"cloud", "speculative"}:
         return plan
     outgoing = placing.outgoing([*request.shareable, Message("user", request.said)], decision)

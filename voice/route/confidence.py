@@ -34,7 +34,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class AnswerDoubt:
     """What is known of an edge answer before its first word.
 
     Attributes:
@@ -55,7 +55,7 @@ def log_odds(probability: float) -> float:
     return math.log(kept / (1.0 - kept))
 
 
-def unknown_probability(logprobs: Sequence[float], calibration: Calibration, doubt: Doubt | None = None) -> float | None:
+def unknown_probability(logprobs: Sequence[float], calibration: Calibration, doubt: AnswerDoubt | None = None) -> float | None:
     """The probability (0 to 1) that the answer is wrong, from the natural-log probabilities of its first tokens.
 
     None while there are too few. Values that are no log probability (NaN, positive, below -100) are taken for the nearest
@@ -75,7 +75,7 @@ def escalate(
     cloud_first_ms: float | None,
     *,
     private: bool,
-    doubt: Doubt | None = None,
+    doubt: AnswerDoubt | None = None,
 ) -> Escalation:
     """What to do with an edge answer that began: keep it, let the cloud answer instead, or keep it and say that it is unsure.
 

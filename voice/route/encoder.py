@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ HEADS = {"task": (len(TASKS),), "difficulty": (2,), "length": (2,), "tags": (Non
 EASY = np.array([index <= TASKS.index(Task.EXTRACTION) for index in range(len(TASKS))])
 HARD = np.array([task in HARD_TASKS for task in TASKS])
 QUIET = np.array([task in QUIET_TASKS for task in TASKS])
+REMEMBERED_TEXTS = 16
 MAX_CHARACTERS = 2000
 """More of a text is not read by the encoder: 96 tokens fit into it."""
 
@@ -78,7 +80,7 @@ class Heads:
 
 
 class Encoder:
-    """The shipped weights, loaded. Thread-safe; holds no state between calls."""
+    """The shipped weights, loaded. Thread-safe. The last few texts are not read again: a turn is placed more than once."""
 
     @mapped(ModelError, "the router's model cannot be used")
     def __init__(self, folder: Path, pair: Path | None = None) -> None:
@@ -108,6 +110,7 @@ class Encoder:
         _check_heads(folder, self._session, self.card)
         self.pair = Pair(pair or folder / "pair.json", self.card["files"]["router.onnx"], HIDDEN)
         self._words = [str(output.name) for output in self._session.get_outputs()]
+        self._remembered = lru_cache(REMEMBERED_TEXTS)(self._look)
 
     @mapped(RouteError, "the router's model failed")
     def read(self, text: str) -> Heads:
@@ -116,7 +119,10 @@ class Encoder:
         Raises:
             RouteError: the model or its tokenizer failed.
         """
-        encoding = self._tokenizer.encode(text[:MAX_CHARACTERS])
+        return self._remembered(text[:MAX_CHARACTERS])
+
+    def _look(self, text: str) -> Heads:
+        encoding = self._tokenizer.encode(text)
         ids = np.array(clip_ids(encoding.ids, self._places), dtype=np.int64)
         out = dict(zip(self._words, self._session.run(self._words, {"ids": ids}), strict=True))
         task = _softmax(out["task"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict
-from voice.route.confidence import Doubt
+from voice.route.confidence import AnswerDoubt
 from voice.route.difficulty import Odds
 from voice.route.encoder import Heads
 from voice.route.labels import EDGE_TASKS
@@ -113,7 +113,7 @@ class Choice:
     redact: bool = False
     may_move: bool = False
     patience_ms: float = 3000.0
-    doubt: Doubt | None = None
+    doubt: AnswerDoubt | None = None
 
 
 MUCH_ASKED = Odds(both=0.15, only_small=0.03, only_large=0.47, neither=0.35)
@@ -170,7 +170,8 @@ def decide(
     reasons += _why(heads, stated_tokens, policy)
     reasons += _weighing(stake, state, forecast)
     wants: Route = "cloud" if stake.pays else "edge"
-    doubt = None if forecast.edge_large else doubt_of(odds, stake, policy)
+    nothing = asks(heads, stated_tokens, policy)[1]
+    doubt = None if forecast.edge_large else doubt_of(odds, nothing, stake, policy)
     if forecast.cloud_first_ms is None:
         reasons.append(forecast.why_not or NO_CLOUD)
         runner_up: Route | None = "cloud" if wants == "cloud" else None
@@ -213,16 +214,21 @@ def _privacy(verdict: PrivacyVerdict, state: RouteState) -> str | None:
 # --- what is at stake --------------------------------------------------------------------------------------------------------
 
 
-def expected_odds(heads: Heads, stated_tokens: int | None, policy: Policy) -> Odds:
-    """What the two models will make of the request: the labelled odds, as far as it is a question like the labelled ones.
-
-    The labels are of short questions. So the more likely the class, or the expected length, asks for more than an answer to
-    one, the more :data:`MUCH_ASKED` takes their place; and the more likely no model is needed, :data:`NOTHING_ASKED`.
-    """
+def asks(heads: Heads, stated_tokens: int | None, policy: Policy) -> tuple[float, float]:
+    """How likely the request asks for much, and how likely for nothing: by its class, and by the expected length."""
     tokens = stated_tokens or heads.tokens
     long = 1.0 / (1.0 + (policy.long_tokens / max(tokens, 1)) ** 3)
     much = max(heads.hard, long)
-    nothing = min(heads.quiet, 1.0 - much)
+    return much, min(heads.quiet, 1.0 - much)
+
+
+def expected_odds(heads: Heads, stated_tokens: int | None, policy: Policy) -> Odds:
+    """What the two models will make of the request: the labelled odds, as far as it is a question like the labelled ones.
+
+    The labels are of short questions. So the more likely it asks for more than an answer to one, the more :data:`MUCH_ASKED`
+    takes their place; and the more likely it needs no model, :data:`NOTHING_ASKED`.
+    """
+    much, nothing = asks(heads, stated_tokens, policy)
     of_the_rest = min(1.0, much / max(1.0 - nothing, 1e-6))
     return heads.odds.towards(MUCH_ASKED, of_the_rest).towards(NOTHING_ASKED, nothing)
 
@@ -278,17 +284,17 @@ def weighed(odds: Odds, tokens: int, state: RouteState, forecast: Forecast, poli
     return Stake(edge_right, cloud_right, assumed, price, edge_ms + edge_reads, wait_ms, costs, surplus)
 
 
-def doubt_of(odds: Odds, stake: Stake, policy: Policy) -> Doubt:
+def doubt_of(odds: Odds, nothing: float, stake: Stake, policy: Policy) -> AnswerDoubt:
     """From which probability of being wrong on a small model's answer is worth moving to the cloud.
 
     The same inequality as for the turn, with what the labels say of the larger model where the small one is wrong, and where
-    it is right and could be spoiled.
+    it is right and could be spoiled; as far as anything is asked at all (``nothing``: how likely it is not).
     """
-    worth = policy.right_answer_worth
     mends = odds.only_large / max(odds.only_large + odds.neither, 1e-6)
     spoils = odds.only_small / max(odds.small_right, 1e-6)
-    moves_from = (stake.costs / worth + spoils) / max(mends + spoils, 1e-6) if worth else math.inf
-    return Doubt(odds.small_right, moves_from)
+    worth = policy.right_answer_worth
+    least = max(LEAST_GAIN, stake.costs / worth if worth else math.inf) / max(1.0 - nothing, 1e-6)
+    return AnswerDoubt(odds.small_right, (least + spoils) / max(mends + spoils, 1e-6))
 
 
 def _why(heads: Heads, stated_tokens: int | None, policy: Policy) -> list[str]:
