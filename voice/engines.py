@@ -118,7 +118,8 @@ class Engines:
         def routing() -> Router | None:
             if not config.route.enabled:
                 return None
-            router = Router(locate_router(), policy_of(config.route))
+            model = config.cloud.model if config.cloud.enabled else ""
+            router = Router(locate_router(), policy_of(config.route), pair=config.route.pair, cloud_model=model)
             ready("router")
             return router
 

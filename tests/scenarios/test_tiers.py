@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import cache
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -237,16 +238,25 @@ def test_an_edge_that_fails_before_a_word_leaves_the_answer_to_the_cloud() -> No
     assert user.record["tier"] == "cloud"
 
 
-def test_an_answer_that_the_edge_does_not_know_is_left_to_the_cloud() -> None:
+def test_an_answer_that_the_edge_does_not_know_is_left_to_the_cloud(tmp_path: Path) -> None:
+    """A gain of 0.3 is not worth the price; that of an answer in doubt, more than 0.6, is."""
     cloud = FakeCloud()
     everyone = fakes(cloud, chat_model=FakeChatModel(logprob=-6.0))
-    everyone.router = router("hybrid")
+    pair = json.loads((locate() / "pair.json").read_text(encoding="utf-8"))
+    pair["head"] = {"weights": [[0.0] * 256] * 4, "bias": [log(share) for share in (0.6, 0.01, 0.31, 0.08)]}
+    (tmp_path / "pair.json").write_text(json.dumps(pair), encoding="utf-8")
+    rules = policy_of(RouteConfig(right_answer_worth=1.0, second_costs=0.0))
+    everyone.router = Router(locate(), rules, pair=str(tmp_path / "pair.json"))
+    question = "what is the capital of france"
+    heads = everyone.router.decide(question).heads
+    assert heads is not None
+    price_out = 0.45e6 / heads.tokens
 
     async def script(user: Talk) -> None:
-        user.conversation.push_text("turn on the kitchen light")
+        user.conversation.push_text(question)
         await user.hush_until(out.ReplyEnded)
 
-    user = talk(script, fakes=everyone)
+    user = talk(script, fakes=everyone, config=Config(cloud=CloudConfig(enabled=True, model="m", price_out=price_out)))
     assert user.record["route"]["tier"] == "edge"
     assert user.record["doubt"] == "escalate"
     assert user.record["tier"] == "cloud"

@@ -309,7 +309,7 @@ class Attempt:
         if self._stages.calibration is None or len(self._logprobs) == FIRST_TOKENS:
             return
         self._logprobs.append(logprob)
-        if (unknown := unknown_probability(self._logprobs, self._stages.calibration)) is not None:
+        if (unknown := unknown_probability(self._logprobs, self._stages.calibration, self._plan.doubt)) is not None:
             self.details["unknown_probability"] = round(unknown, 3)
             self._escalate(unknown)
 
@@ -319,7 +319,7 @@ class Attempt:
             return
         reserve = self._plan.reserve
         cloud_ms = None if reserve is None else reserve.model.forecast_ms
-        what = escalate(unknown, OPENING_MS, cloud_ms, private=reserve is None)
+        what = escalate(unknown, OPENING_MS, cloud_ms, private=reserve is None, doubt=self._plan.doubt)
         if what != "keep":
             self.details["doubt"] = what
         if what == "escalate":

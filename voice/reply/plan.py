@@ -10,6 +10,7 @@ from voice.cost.prices import estimated_tokens
 from voice.reply.handover import larger_first_audio_ms
 from voice.reply.request import CloudPass
 from voice.reply.stages import Stages
+from voice.route.confidence import AnswerDoubt
 from voice.route.placing import Placing
 from voice.route.policy import Forecast, hand_over_after
 from voice.skills.session import Alert
@@ -46,6 +47,7 @@ class AnswerPlan:
         keep_warm: whether the cloud's cache is to follow an answer of the edge's, which takes a ``reserve``.
         hand_over_after: so many tokens of the edge's, and the ``reserve`` goes on with its answer.
         settled: whether no later word can make anything of the turn private.
+        doubt: what the small model's own confidence is to be weighed with.
         effect: what a skill then does.
         repeatable: whether "say that again" may say it.
         details: what the turn's trace says of it.
@@ -59,6 +61,7 @@ class AnswerPlan:
     keep_warm: bool = False
     hand_over_after: int | None = None
     settled: bool = False
+    doubt: AnswerDoubt | None = None
     effect: Effect | None = None
     repeatable: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +90,7 @@ def _placed(stages: Stages, placing: Placing, request: TurnRequest) -> AnswerPla
     decision = placing.place(request.said, forecast, history_tokens=history_tokens)
     choice = decision.choice
     details = {"route": decision.brief() | _network(cloud)}
-    plan = AnswerPlan(settled=decision.settled, patience_ms=choice.patience_ms, details=details)
+    plan = AnswerPlan(settled=decision.settled, patience_ms=choice.patience_ms, doubt=choice.doubt, details=details)
     if cloud is None or not {choice.route, choice.runner_up} & {"cloud", "speculative"}:
         return plan
     outgoing = placing.outgoing([*request.shareable, Message("user", request.said)], decision)
@@ -112,7 +115,7 @@ def _forecast(stages: Stages, deadline: Deadline | None) -> Forecast:
     """What this moment allows."""
     left_ms = stages.first_audio_ms if deadline is None else deadline.left_ms(stages.clock.now_s())
     edge_ms = stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
-    forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue)
+    forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue, edge_large=stages.large() is not None)
     if (cloud := stages.cloud) is None:
         return forecast
     return replace(

@@ -4,7 +4,6 @@ from voice.core.clock import Clock
 from voice.core.config import Config
 from voice.engines import Engines
 from voice.reply.stages import Stages
-from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.route.policy import Policy
 from voice.session.chats import Chats
@@ -31,6 +30,6 @@ def stages_of(
         cloud_tokens=config.cloud.max_tokens,
         cloud_price=config.cloud.price_out / 1000,
         keeps_cloud_warm=config.cloud.warm == "prefix",
-        calibration=CALIBRATIONS.get(config.llm.model),
+        calibration=None if engines.router is None else engines.router.calibration(config.llm.model),
         waiting=engines.waiting,
     )
