@@ -13,13 +13,14 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
-from voice.core.budget import STAGE_WITHIN_S, Stage, words_that_fit
+from voice.core.budget import STAGE_WITHIN_S, words_that_fit
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Message, Token
 from voice.core.timely import timely
 from voice.reply.attribution import Attribution
-from voice.reply.following import LEAST_WAIT_S, POLL_S, Following, Mind, Source, TakeOver, Wait
-from voice.reply.handover import notice, small_clause_ms
+from voice.reply.bridging import LEAST_WAIT_S, POLL_S, Bridging, Source
+from voice.reply.following import Following, Mind, TakeOver
+from voice.reply.handover import LATE_OPENING_S, notice, small_clause_ms
 from voice.reply.length import OFFER, ends_sentence
 from voice.reply.opening import opening_of
 from voice.reply.permissions import Permissions
@@ -39,7 +40,7 @@ class AnswerSink(Protocol):
         ...
 
     def covered_until_s(self) -> float | None:
-        """When the audio made so far will have been played; ``None`` before it is heard."""
+        """When the audio made so far will have been played; ``None`` while there is none."""
         ...
 
 
@@ -76,10 +77,11 @@ class Answer:
         self._attribution = Attribution()
         self._cloud = plan.cloud
         self._failed: CloudError | None = None
+        self._small_began_s = stages.clock.now_s()
         self._request: TokenRequest | None = None
         self._asked: Mind | None = None
         self._warming: TokenRequest | None = None
-        self._wait = Wait(plan.patience_ms, self._next_best_ms, sink.covered_until_s)
+        self._bridging = Bridging(stages, permissions, sink.covered_until_s)
 
     @property
     def text(self) -> str:
@@ -150,13 +152,14 @@ class Answer:
     async def _opening(self, small: SmallReply) -> str:
         """What the small model begins with; empty where it has nothing by the time that the first sound is wanted."""
         opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
+        expected_s = self._stages.clock.now_s() + self._stages.edge_clause_ms / 1000
         try:
             while not opening.done():
                 deadline, now_s = self._permissions.deadline, self._stages.clock.now_s()
                 until_s = now_s + POLL_S
                 if deadline is not None and self._permissions.may_continue:
-                    until_s = deadline.at_s - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO) / 1000
-                    if now_s >= max(until_s, deadline.at_s - self._stages.first_audio_ms / 2000):
+                    until_s = deadline.at_s
+                    if now_s >= until_s or now_s < until_s + LATE_OPENING_S < expected_s:
                         return ""
                 await asyncio.wait([opening], timeout=max(until_s - now_s, LEAST_WAIT_S))
             return opening.result()
@@ -179,6 +182,7 @@ class Answer:
         return SmallReply(self._small_tokens(prefix, anew=anew), self._idle, self._stages.first_clause_words, self._hurry)
 
     async def _small_tokens(self, prefix: str, *, anew: bool) -> AsyncGenerator[Token, None]:
+        self._small_began_s = self._stages.clock.now_s()
         late = ChatError(f"the language model gave nothing for {STAGE_WITHIN_S:.0f} s")
         reply = self._stages.chat.reply(self._messages, max_tokens=self._stages.max_reply_tokens, prefix=prefix, anew=anew)
         async with aclosing(timely(reply, STAGE_WITHIN_S, late)) as tokens:
@@ -190,8 +194,8 @@ class Answer:
     async def _alone(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
         """The small model's answer, until its end or until the cloud is to go on."""
         try:
-            async for part in self._small_parts(small):
-                if self._cloud is not None and not self._text:
+            async for part in self._bridging.over(self._small_parts(small), self._small_expected_s):
+                if part[0] != "bridge" and self._cloud is not None and not self._text:
                     opening = opening_of(part[1], self._said, self._asked_before)
                     self._ask_ahead(opening)
                     if opening:
@@ -227,6 +231,10 @@ class Answer:
                 except SaysAgain:
                     if self._text == before:
                         yield "edge", NOTHING_NEW
+
+    def _small_expected_s(self) -> float:
+        now_s, expected_s = self._stages.clock.now_s(), self._small_began_s + self._stages.edge_clause_ms / 1000
+        return expected_s if expected_s > now_s else now_s + (now_s - self._small_began_s) / 2
 
     @staticmethod
     async def _as_parts(clauses: AsyncGenerator[str, None]) -> AsyncGenerator[tuple[Source, str], None]:
@@ -306,7 +314,8 @@ class Answer:
             return
         anew = answered or not opening
         rest = self._small(self._text) if anew else small
-        async with aclosing(rest), aclosing(self._small_parts(rest, "" if anew else self._text)) as parts:
+        own = self._small_parts(rest, "" if anew else self._text)
+        async with aclosing(rest), aclosing(self._bridging.over(own, self._small_expected_s)) as parts:
             async for part in parts:
                 yield part
                 if answered and ends_sentence(part[1]):
@@ -322,11 +331,13 @@ class Answer:
         behind = self._text
         for anew in (False, True):
             request = self._request or self._ask(mind, behind, anew=anew)
-            following = Following(mind, request, self._stages, self._permissions, self._wait)
+            following = Following(mind, request, self._stages, self._plan.patience_ms, self._next_best_ms)
+            new = fresh(following.clauses(behind), self._repeats(), self._said)
             try:
-                async with aclosing(fresh(following.clauses(behind), self._repeats(), self._said)) as parts:
+                async with aclosing(self._bridging.over(new, following.expected_s)) as parts:
                     async for part in parts:
-                        self._note(mind, request, following)
+                        if part[0] == "large" and self._text == behind:
+                            self._stages.forecasts.observe_large((self._stages.clock.now_s() - request.began_s) * 1000)
                         yield part
             except SaysAgain as again:
                 self._attribution.anew = again.verdict
@@ -337,23 +348,11 @@ class Answer:
                     yield mind.tier, NOTHING_NEW
                     return
             else:
-                self._note(mind, request, following)
                 if following.reached_limit:
                     yield mind.tier, f" {OFFER}"
                 return
-
-    def _note(self, mind: Mind, request: TokenRequest, following: Following) -> None:
-        """Count what came, and learn how long the first clause took."""
-        attribution = self._attribution
-        attribution.bridges = self._wait.bridges
-        if mind.tier == "cloud":
-            attribution.cloud_tokens = max(attribution.cloud_tokens, following.tokens)
-            attribution.cloud_first_ms = attribution.cloud_first_ms or following.first_token_ms
-            return
-        attribution.large_tokens = max(attribution.large_tokens, following.tokens)
-        if attribution.large_first_ms is None and following.first_token_ms is not None:
-            attribution.large_first_ms = following.first_token_ms
-            self._stages.forecasts.observe_large((self._stages.clock.now_s() - request.began_s) * 1000)
+            finally:
+                self._attribution.heard_of(mind.tier, following.tokens, following.first_token_ms)
 
     def _next_best_ms(self) -> float:
         """What whoever steps in next needs to be heard."""
@@ -383,6 +382,7 @@ class Answer:
     def _let_go(self, source: Source, clause: str) -> str:
         """Note a clause that is let go. A bridge is no part of the answer: nobody goes on from it, and none remembers it."""
         self._source = source
+        self._attribution.bridges = self._bridging.said
         if source == "bridge":
             return clause
         if self._text and clause[:1].isalnum() and not self._text[-1:].isspace():

@@ -302,7 +302,10 @@ class Attempt:
 
     def covered_until_s(self) -> float | None:
         """See :class:`~voice.reply.answer.AnswerSink`."""
-        return None if self._heard_from_s is None else self._heard_from_s + self._made_s + WORD_S * self._words_to_make
+        ahead_s = self._made_s + WORD_S * self._words_to_make
+        if self._heard_from_s is None and not ahead_s:
+            return None
+        return (self._heard_from_s or self._stages.clock.now_s()) + ahead_s
 
     def _doubt(self, logprob: float) -> None:
         """Note in the trace how likely the model does not know what it is talking about, once enough tokens are there."""

@@ -62,6 +62,15 @@ class Attribution:
         if usage.draft:
             self.drafts.append(usage.draft)
 
+    def heard_of(self, speaker: Speaker, tokens: int, first_token_ms: float | None) -> None:
+        """Add what came of one request to a larger model."""
+        if speaker == "cloud":
+            self.cloud_tokens += tokens
+            self.cloud_first_ms = self.cloud_first_ms or first_token_ms
+        else:
+            self.large_tokens += tokens
+            self.large_first_ms = self.large_first_ms or first_token_ms
+
     def spoke(self, speaker: Speaker, words: int) -> None:
         """Add words that a model let go."""
         if self.words and self.words[-1][0] == speaker:

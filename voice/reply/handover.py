@@ -18,8 +18,12 @@ BRIDGES = ("Let me see.", "One moment, please.")
 """Said when the audio runs out and nobody has a clause yet; each once in a reply at most."""
 SILENCE_MS = (200.0, 350.0)
 """So long a silence may be before each of them."""
-UNHEARD_MS = 400.0
+UNHEARD_MS = 300.0
 """So long beyond the deadline the first sound of a reply may be missing."""
+LATE_OPENING_S = 0.15
+"""An opening that is expected later than this behind the deadline is done without."""
+NEARLY_MS = 200.0
+"""What is expected so soon after that is waited for."""
 NOTICE_UNREACHED = "I could not reach the larger model. As far as I know,"
 NOTICE_LATE = "The larger model takes too long. As far as I know,"
 NOTICE_LOST = "I lost the larger model there."
@@ -43,7 +47,7 @@ def bridge_at_s(
 
     Args:
         said: how many this reply has had.
-        covered_until_s: when the audio made so far will have been played; ``None`` before anything is heard.
+        covered_until_s: when the audio made so far will have been played; ``None`` while there is none.
         due_s: when the first sound was wanted; ``None`` while the turn is not over.
         expected_s: when the larger model's clause is expected to be heard.
         voice_ms: what a bridge's own synthesis takes.
@@ -51,7 +55,9 @@ def bridge_at_s(
     if said >= len(BRIDGES) or due_s is None:
         return None
     if covered_until_s is None:
-        return due_s + (UNHEARD_MS - voice_ms) / 1000
+        latest_s = due_s + UNHEARD_MS / 1000
+        nearly = latest_s < expected_s <= latest_s + NEARLY_MS / 1000
+        return None if said else latest_s + ((NEARLY_MS if nearly else 0.0) - voice_ms) / 1000
     silence_s = SILENCE_MS[said] / 1000
     seam_s = 0.0 if expected_s > covered_until_s + silence_s and not said else silence_s
     return covered_until_s + seam_s - voice_ms / 1000

@@ -49,7 +49,7 @@ _IRREGULAR = {
         "lose lost losing", "run ran running", "swim swam swum swimming", "sit sat sitting", "get got getting",
         "put putting", "cut cutting", "freeze froze frozen", "drive drove driven driving", "ride rode ridden riding",
         "rise rose risen", "fall fell fallen", "draw drew drawn", "throw threw thrown", "wear wore worn",
-        "break broke broken", "choose chose chosen", "live living lives", "man men", "woman women", "child children",
+        "break broke broken", "choose chose chosen", "live living lives lived", "man men", "woman women", "child children",
         "foot feet", "tooth teeth", "mouse mice", "person people", "country countries", "use using used uses",
     )
     for form in forms.split()
@@ -162,12 +162,8 @@ class Opening:
 
     def _judge(self, piece: str) -> None:
         words = _words(piece)
-        plain = piece.strip().rstrip(",").strip("\"'“”‘’")
-        if (
-            not words
-            or plain != piece.strip().rstrip(",").strip("\"'“”‘’.:;!?")
-            or "".join(words) != re.sub(r"[-\s]", "", plain)
-        ):
+        plain = piece.strip().rstrip(",:").strip("\"'“”‘’")
+        if not words or "".join(words) != plain.replace("-", ""):
             self.known = True  # a sentence's end, or nothing that one says
         for word in words if not self.known else ():
             if not self._given.take(word, begins=self._words == 0):
@@ -177,7 +173,7 @@ class Opening:
             self._told = self._told or word.lower() not in _FUNCTION_WORDS
         if not self.known:
             self._taken += len(piece)
-            self.known = self._words >= MOST_WORDS
+            self.known = self._words >= MOST_WORDS or piece.rstrip().endswith(":")
 
     @property
     def text(self) -> str:
@@ -187,7 +183,7 @@ class Opening:
             pieces.pop()
         if len(pieces) < 2 or (self._given.is_request and not self._told):
             return ""
-        return " ".join(pieces).rstrip("\"'“”‘’")
+        return " ".join(pieces).rstrip(":\"'“”‘’")
 
 
 def opening_of(reply: str, said: str, earlier: Sequence[str] = ()) -> str:

@@ -115,7 +115,9 @@ def _forecast(stages: Stages, deadline: Deadline | None) -> Forecast:
     """What this moment allows."""
     left_ms = stages.first_audio_ms if deadline is None else deadline.left_ms(stages.clock.now_s())
     edge_ms = stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
-    forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue, edge_large=stages.large() is not None)
+    forecast = Forecast(
+        deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue, edge_large=stages.large() is not None
+    )
     if (cloud := stages.cloud) is None:
         return forecast
     return replace(
