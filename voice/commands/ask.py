@@ -187,10 +187,10 @@ def _budget_table(turn: "TurnHeard") -> "Table":
     table.add_section()
     if record.get("filler_ms") is not None:
         table.add_row("first sound, a filler", f"{record['first_sound_ms']:.0f}", "")
-    if record.get("own_words_ms") is not None:
+    if (own_ms := record.get("own_words_ms", record.get("ttfa_ms"))) is not None:
         lateness = record.get("late_ms")
         verdict = "" if lateness is None else "in time" if lateness == 0 else f"{lateness:.0f} late"
-        table.add_row("own words, at the server", f"{record['own_words_ms']:.0f}", verdict, style="bold")
+        table.add_row("own words, at the server", f"{own_ms:.0f}", verdict, style="bold")
     if turn.ttfa_ms is not None:
         table.add_row("first sound, at the listener", f"{turn.ttfa_ms:.0f}", "", style="bold")
     return table
