@@ -15,11 +15,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from scripts.peer import environment
-from scripts.peer.measure import QUANTILES, compare
+from scripts.peer.measure import compare
 from scripts.peer.servers import OURS, PEERS, running
+from voice.bench.columns import CAPTION, HEADINGS, cells
 from voice.bench.conversation.latency import recording_sets
 from voice.bench.conversation.streaming import HeardReply
-from voice.bench.data.hesitation import HESITATION
 from voice.bench.data.recordings import Recording
 from voice.bench.report import write_json
 from voice.core import config as configuration
@@ -99,7 +99,9 @@ def bench(
         "versions": versions(names),
         "models": models(config),
     }
-    Console(width=max(console.width, TABLE_COLUMNS)).print(table(result))
+    wide = Console(width=max(console.width, TABLE_COLUMNS))
+    wide.print(table(result))
+    wide.print(resources(result))
     if json is not None:
         write_json(json, result)
 
@@ -130,7 +132,7 @@ async def _measure(
         task = progress.add_task("starting the servers", total=total)
 
         def done(system: str, outcome: HeardReply) -> None:
-            ms = outcome.voice_to_voice_ms
+            ms = outcome.own_words_ms
             took = "no answer" if ms is None else f"{ms:.0f} ms"
             progress.console.print(f"{outcome.name:44} {system:16} {took:>10} {'cut off' if outcome.cut_off else ''}")
             progress.update(task, advance=1, description="measuring")
@@ -163,34 +165,36 @@ def models(config: Config) -> dict[str, dict[str, str]]:
 
 
 def table(result: Mapping[str, Any]) -> Table:
-    """A row for each system, latency never without cut-offs."""
-    count = sum(number for name, number in result["recordings"].items() if name != HESITATION)
-    made = Table(title=f"{count} recordings as they are, {result['recordings'].get(HESITATION, 0)} with hesitations put in")
-    made.add_column("system", no_wrap=True)
-    for heading in (
-        *(f"{quantile} ms" for quantile in QUANTILES),
-        "× ours",
-        "not\nanswered",
-        "cut off",
-        "pauses\ncut",
-        "hesitated\ncut",
-        "CPU s\na minute",
-        "MiB",
-    ):
+    """A section for each set of recordings, a row for each system; latency never without cut-offs."""
+    made = Table(title="set by set", caption=f"{CAPTION}; × ours: of own p50")
+    for heading in ("set", "system"):
+        made.add_column(heading, no_wrap=True)
+    for heading in (*HEADINGS, "× ours", "not\nanswered", "cut off", "pauses\ncut"):
         made.add_column(heading, justify="right", no_wrap=True)
+    for name in result["recordings"]:
+        times = result["against_voice_by_set"].get(name, {})
+        for number, (system, all_sets) in enumerate(result["systems"].items()):
+            one = all_sets["sets"][name]
+            made.add_row(
+                "" if number else name,
+                system,
+                *cells(one),
+                _number(times.get(system, {}).get("p50"), digits=1),
+                f"{one['utterances'] - one['answered']}/{one['utterances']}",
+                _share(one["cut_off_rate"]),
+                _share(one["pause_cut_off_rate"]),
+            )
+        made.add_section()
+    return made
+
+
+def resources(result: Mapping[str, Any]) -> Table:
+    """What each system takes of the machine."""
+    made = Table("system", title="of the machine")
+    for heading in ("CPU s a minute of speech", "MiB"):
+        made.add_column(heading, justify="right")
     for name, one in result["systems"].items():
-        took, times = one["voice_to_voice_ms"], result["against_voice"].get(name, {})
-        made.add_row(
-            name,
-            *(_number(took.get(quantile)) for quantile in QUANTILES),
-            _number(times.get("p50"), digits=1),
-            f"{one['unanswered']}/{one['utterances']}",
-            _share(one["cut_off_rate"]),
-            _share(one["pause_cut_off_rate"]),
-            _share(one["hesitation_cut_off_rate"]),
-            _number(one["cpu_seconds_per_spoken_minute"], digits=1),
-            _number(one["rss_mib"]),
-        )
+        made.add_row(name, _number(one["cpu_seconds_per_spoken_minute"], digits=1), _number(one["rss_mib"]))
     return made
 
 

@@ -50,7 +50,8 @@ async def compare(systems: Sequence[System], sets: Mapping[str, Sequence[Recordi
                 progress(system.name, outcome)
             number += 1
     figures = {one.name: _figures(heard[one.name], cpu_s=cpu_s[one.name], rss_mib=one.rss_mib()) for one in systems}
-    return {"systems": figures, "against_voice": against(heard)}
+    by_set = {name: against_by_own_words(heard, name) for name in sets}
+    return {"systems": figures, "against_voice": against(heard), "against_voice_by_set": by_set}
 
 
 async def _one(system: System, recording: Recording) -> tuple[HeardReply, float]:
@@ -74,7 +75,7 @@ def _figures(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib
 
 
 def against(heard: Outcomes) -> dict[str, Any]:
-    """How many times as long as ours each other system takes, without the hesitation set.
+    """How many times as long as ours each other system takes to its first sound, without the hesitation set.
 
     ``p50``, ``p90``, ``p95``: quotients of the quantiles. ``paired_p50``: the median of the quotients of each recording that
     both answered. Empty when ours was not measured.
@@ -83,6 +84,17 @@ def against(heard: Outcomes) -> dict[str, Any]:
         return {}
     ours = _latencies(heard[OURS])
     return {name: _times(ours, _latencies(sets)) for name, sets in heard.items() if name != OURS}
+
+
+def against_by_own_words(heard: Outcomes, name: str) -> dict[str, Any]:
+    """The same in one set of recordings, to the first own words of the replies."""
+    if OURS not in heard:
+        return {}
+    own = {
+        system: {one.name: ms for one in sets.get(name, ()) if (ms := one.own_words_ms) is not None}
+        for system, sets in heard.items()
+    }
+    return {system: _times(own[OURS], latencies) for system, latencies in own.items() if system != OURS}
 
 
 def _latencies(sets: Mapping[str, Sequence[HeardReply]]) -> dict[str, float]:

@@ -38,6 +38,33 @@ def test_a_record_says_what_happened_and_what_was_late() -> None:
     assert json.loads(json.dumps(record)) == record
 
 
+def test_the_promise_is_about_the_own_words() -> None:
+    plain = a_trace().record()
+    assert plain["first_sound_ms"] == plain["own_words_ms"] == plain["ttfa_ms"]
+    assert (plain["filler_ms"], plain["filler_text"]) == (None, "")
+    trace = a_trace()
+    trace.mark(Mark.FIRST_AUDIO_SENT, 10.28)
+    trace.filled("Well,")
+    unanswered = trace.record()
+    assert (unanswered["first_sound_ms"], unanswered["own_words_ms"], unanswered["late_ms"]) == (280, None, None)
+    trace.filled("One moment, please.")
+    trace.mark(Mark.ANSWER_HEARD, 10.9)
+    record = trace.record()
+    assert (record["first_sound_ms"], record["own_words_ms"], record["filler_ms"]) == (280, 900, 620)
+    assert record["late_ms"] == pytest.approx(600)
+    assert record["filler_text"] == "Well, One moment, please."
+    assert redacted(record)["filler_text"] == {"chars": 25, "words": 4}
+
+
+def test_a_filler_that_is_taken_back_was_none() -> None:
+    trace = a_trace()
+    trace.filled("Well,")
+    trace.forget(Mark.FIRST_AUDIO_SENT)
+    trace.mark(Mark.FIRST_AUDIO_SENT, 10.35)
+    assert trace.record()["filler_text"] == ""
+    assert trace.own_words_ms == pytest.approx(350)
+
+
 def test_a_stage_that_did_not_run_took_no_time() -> None:
     assert a_trace().record()["stages_ms"]["llm_clause"] is None
     assert TurnTrace(1, "x", 0.0).record()["ttfa_ms"] is None

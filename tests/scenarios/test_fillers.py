@@ -168,10 +168,13 @@ def test_who_is_nearly_there_is_waited_for(grace_ms: int, filled: bool) -> None:
     assert user.record["late_ms"] == pytest.approx(0 if filled else 40, abs=10)
 
 
-def test_a_cloud_turn_is_never_late() -> None:
+def test_a_cloud_turn_is_filled_in_time() -> None:
     user = talk(typed, fakes=fakes(first_token_s=0.23, router=router(), cloud=FakeCloud(forecast_ms=600)))
     assert user.record["filler"] is True
-    assert user.record["late_ms"] == 0
+    assert user.record["filler_text"] == replies(user)[0]
+    assert user.record["first_sound_ms"] <= 300
+    assert user.record["late_ms"] > 0
+    assert user.record["own_words_ms"] == pytest.approx(300 + user.record["late_ms"], abs=0.2)
 
 
 async def typed(user: Talk) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from scripts.peer import cli, environment, servers
-from scripts.peer.measure import against, rotated
+from scripts.peer.measure import against, against_by_own_words, rotated
 from scripts.peer.servers import OURS, PEERS, System
 from voice.bench.conversation.latency import result
 from voice.bench.conversation.streaming import HeardReply
@@ -99,28 +99,39 @@ def test_without_common_answers_there_is_no_quotient() -> None:
     assert found == {"peer": {"p50": None, "p90": None, "p95": None, "paired_p50": None}}
 
 
-def test_the_table_shows_latency_beside_cut_offs() -> None:
+def filled(name: str, ms: float, behind_ms: float) -> HeardReply:
+    return HeardReply(name, 2.0, voice_to_voice_ms=ms, record={"filler": True, "filler_ms": behind_ms})
+
+
+def test_sets_are_compared_apart_and_by_own_words() -> None:
+    heard_by_system = {
+        OURS: {"read": [filled("a", 200.0, 300.0)], "noise": [heard("b", 400.0)]},
+        "peer": {"read": [heard("a", 1000.0)], "noise": [heard("b", 600.0)]},
+    }
+    assert against_by_own_words(heard_by_system, "read")["peer"]["p50"] == 2.0
+    assert against_by_own_words(heard_by_system, "noise")["peer"]["p50"] == 1.5
+    assert against_by_own_words({"peer": heard_by_system["peer"]}, "read") == {}
+
+
+def test_the_table_shows_three_columns_beside_cut_offs_set_by_set() -> None:
     systems = {
-        OURS: result({"read": [heard("a", 200.0)]}, cpu_s=1.0, rss_mib=100.0),
-        "pipecat-default": result({"read": [heard("a", 1200.0, cut_off=True)]}, cpu_s=2.0, rss_mib=900.0),
+        OURS: result({"read": [filled("a", 200.0, 300.0)], "noise": [heard("b", None)]}, cpu_s=1.0, rss_mib=100.0),
+        "pipecat-default": result({"read": [heard("a", 1200.0, cut_off=True)], "noise": []}, cpu_s=2.0, rss_mib=900.0),
     }
     shown = {
-        "recordings": {"read": 1},
-        "systems": {name: {"unanswered": 0, **one} for name, one in systems.items()},
-        "against_voice": {"pipecat-default": {"p50": 6.0}},
+        "recordings": {"read": 1, "noise": 1},
+        "systems": systems,
+        "against_voice_by_set": {"read": {"pipecat-default": {"p50": 2.4}}},
     }
     printed = io.StringIO()
-    Console(width=cli.TABLE_COLUMNS, file=printed).print(cli.table(shown))
-    lines = [line for line in printed.getvalue().splitlines() if "pipecat-default" in line]
-    assert len(lines) == 1
-    assert [word for word in lines[0].replace("│", " ").split() if word != "%"][1:7] == [
-        "1200",
-        "1200",
-        "1200",
-        "6.0",
-        "0/1",
-        "100.0",
-    ]
+    console = Console(width=cli.TABLE_COLUMNS, file=printed)
+    console.print(cli.table(shown))
+    console.print(cli.resources(shown))
+    rows = [line.replace("│", " ").split() for line in printed.getvalue().splitlines() if "│" in line]
+    assert ["read", OURS, "500", "500", "500", "200", "200", "1", "(100%)", "-", "0/1", "0.0", "%", "-"] in rows
+    assert ["pipecat-default", "1200", "1200", "1200", "1200", "1200", "0", "(0%)", "2.4", "0/1", "100.0", "%", "-"] in rows
+    assert ["noise", OURS, "-", "-", "-", "-", "-", "0", "-", "1/1", "0.0", "%", "-"] in rows
+    assert ["pipecat-default", "60.0", "900"] in rows
 
 
 async def test_a_system_that_never_rests_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

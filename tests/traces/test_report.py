@@ -91,7 +91,9 @@ def test_what_was_said_is_there_where_the_log_has_it() -> None:
     assert "user: ann" in page
     assert "feature: kitchen" in page
     assert "Medians over the 1 turn that the edge drafted" in page
-    assert "opened by a filler; the replies' own words: median" in page
+    assert "opened by a filler, 4% of replies" in page
+    assert "first sound after 280 ms: a filler" in page
+    assert "median to the first sound of any kind, 95th percentile 333 ms" in page
 
 
 def test_turns_without_a_reply_make_a_page_too() -> None:

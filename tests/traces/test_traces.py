@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,7 @@ def test_the_summary_adds_up() -> None:
     slow = turn(2, ttfa=400.0, offsets_ms=turn(ttfa=400.0)["offsets_ms"] | {"asr_final": 310.0})
     fell_back = turn(3, tier="cloud", reopenings=2, cloud={"requests": 1, "words": [["edge", 3]], "fallback": "cloud_late"})
     found = summarise([parsed(turn(1)), parsed(slow), parsed(fell_back)])
-    assert found["first_audio_ms"]["n"] == 3
+    assert found["first_sound_ms"]["n"] == found["own_words_ms"]["n"] == 3
     assert found["budget_ms"] == 300
     assert found["late"] == 1
     assert found["late_because_of"] == {"transcript": 1}
@@ -130,8 +131,8 @@ def test_the_summary_adds_up() -> None:
     assert found["wasted_share"] == 0.25
     assert found["stages"]["asr"]["forecast_exceeded"] == 1.0
     assert found["stages"]["asr"]["forecast_error_p50"] == 10
-    assert found["by_tier"]["cloud"]["n"] == 1
-    assert found["by_task"]["chit_chat"]["n"] == 3
+    assert found["by_tier"]["cloud"]["own_words_ms"]["n"] == 1
+    assert found["by_task"]["chit_chat"]["first_sound_ms"]["n"] == 3
     (cost,) = found["cost"]
     assert cost["edge"] == pytest.approx(0.006)
     assert cost["saved_against_all_cloud"] == pytest.approx(0.003)
@@ -141,19 +142,39 @@ def test_the_summary_adds_up() -> None:
     assert summarise([])["turns"] == 0
 
 
-def test_a_filler_opens_in_time_and_the_own_words_are_told() -> None:
+def filled(number: int, **more: Any) -> dict[str, Any]:
+    """A turn whose filler was in time and whose own words were not."""
     offsets = turn()["offsets_ms"] | {"first_clause": 650.0, "tts_first_audio": 690.0, "answer_heard": 700.0}
-    filled = parsed(turn(2, ttfa=290.0, filler=True, offsets_ms=offsets | {"first_audio_sent": 290.0}))
-    assert filled.answer_ms == 700
-    assert sum(path(filled).values()) == 700
-    assert {span.name: span.ms for span in spans(filled)}["filler"] == 410
-    found = summarise([parsed(turn(1)), filled])
-    assert (found["late"], found["fillers"]) == (0, 1)
-    assert found["first_audio_ms"]["p99"] == 290
+    return turn(number, ttfa=290.0, offsets_ms=offsets | {"first_audio_sent": 290.0}, **more)
+
+
+OLD = {"filler": True}
+NEW = {"filler": True, "own_words_ms": 700.0, "filler_ms": 410.0, "filler_text": {"chars": 5, "words": 1}, "late_ms": 400.0}
+BRIDGED = {"own_words_ms": 700.0, "filler_text": "Let me look.", "late_ms": 400.0}
+
+
+@pytest.mark.parametrize("more", [OLD, NEW, BRIDGED, {"excused": True}])
+def test_a_filler_in_time_is_no_reply_in_time(more: dict[str, Any]) -> None:
+    record = parsed(filled(2, **more))
+    assert (record.first_sound_ms, record.own_ms, record.filler_ms, record.late_by_ms) == (290, 700, 410, 400)
+    assert sum(path(record).values()) == 700
+    assert {span.name: span.ms for span in spans(record)}["filler"] == 410
+    found = summarise([parsed(turn(1)), record])
+    assert (found["late"], found["fillers"], found["filler_share"]) == (1, 1, 0.5)
+    assert found["first_sound_ms"]["p99"] == 290
     assert found["own_words_ms"]["p99"] == 700
+    assert found["filler_ms"] == {"n": 1, "p50": 410, "p90": 410, "p95": 410, "p99": 410}
     assert found["late_because_of"] == {"first clause": 1}
-    assert found["steps_ms"]["filler"]["first clause"] == 450
-    assert found["steps_ms"]["late"] == {}
+    assert found["steps_ms"]["behind a filler"] == found["steps_ms"]["late"]
+    assert found["steps_ms"]["late"]["first clause"] == 450
+
+
+def test_a_filler_alone_is_no_reply() -> None:
+    alone = parsed(turn(1, filler=True, late_ms=None))
+    assert (alone.own_ms, alone.late_by_ms, alone.is_late) == (None, None, False)
+    found = summarise([alone])
+    assert (found["own_words_ms"], found["fillers"], found["first_sound_ms"]["n"]) == ({"n": 0}, 1, 1)
+    assert path(alone) == {}
 
 
 def test_percentiles_are_by_nearest_rank() -> None:
@@ -176,6 +197,15 @@ def test_the_commands_print(tmp_path: Path, command: list[str]) -> None:
     done = CliRunner().invoke(app, ["trace", *command, "--log", str(log)])
     assert done.exit_code == 0, done.output
     assert "1 lines" in done.output
+
+
+def test_a_turn_is_shown_with_its_three_columns(tmp_path: Path) -> None:
+    log = tmp_path / "turns.jsonl"
+    log.write_bytes(lines(turn(1), filled(2, **BRIDGED)))
+    shown = " ".join(CliRunner().invoke(app, ["trace", "show", "--log", str(log)]).output.split())
+    assert "own words 700 ms (400 late), first sound 290 ms, filler 410 ms 'Let me look.'" in shown
+    shown = " ".join(CliRunner().invoke(app, ["trace", "show", "2", "--log", str(log)]).output.split())
+    assert "own words 280 ms (in time), first sound 280 ms, filler none" in shown
 
 
 def test_a_turn_is_shown_with_who_answered_it_and_what_it_cost(tmp_path: Path) -> None:

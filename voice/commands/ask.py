@@ -148,6 +148,9 @@ def _turn_dict(turn: "TurnHeard | None") -> dict[str, Any]:
         "late_ms": record.get("late_ms"),
         "late_stages": record.get("late_stages", []),
         "server_ttfa_ms": record.get("ttfa_ms"),
+        "first_sound_ms": record.get("first_sound_ms"),
+        "own_words_ms": record.get("own_words_ms"),
+        "filler_ms": record.get("filler_ms"),
         "end_reason": turn.end_reason if turn is not None else None,
         "reopened": turn.reopened if turn is not None else 0,
         "reply_audio_s": round(sum(p.samples.size for p in turn.pieces) / turn.rate_hz, 2) if turn is not None else 0.0,
@@ -182,12 +185,14 @@ def _budget_table(turn: "TurnHeard") -> "Table":
             expected = f"{forecast[stage]:.0f}" if stage in forecast else ""
             table.add_row(stage.replace("_", " "), f"{ms:.0f}", expected, style="yellow" if stage in late else None)
     table.add_section()
-    if record.get("ttfa_ms") is not None:
+    if record.get("filler_ms") is not None:
+        table.add_row("first sound, a filler", f"{record['first_sound_ms']:.0f}", "")
+    if (own_ms := record.get("own_words_ms", record.get("ttfa_ms"))) is not None:
         lateness = record.get("late_ms")
         verdict = "" if lateness is None else "in time" if lateness == 0 else f"{lateness:.0f} late"
-        table.add_row("at the server", f"{record['ttfa_ms']:.0f}", verdict, style="bold")
+        table.add_row("own words, at the server", f"{own_ms:.0f}", verdict, style="bold")
     if turn.ttfa_ms is not None:
-        table.add_row("at the listener", f"{turn.ttfa_ms:.0f}", "", style="bold")
+        table.add_row("first sound, at the listener", f"{turn.ttfa_ms:.0f}", "", style="bold")
     return table
 
 

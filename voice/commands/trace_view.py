@@ -18,14 +18,16 @@ _LABELS = 50
 
 def show_summary(people: Console, found: Mapping[str, Any]) -> None:
     """What :func:`voice.traces.summary.summarise` found."""
-    title = f"{found['turns']} turns of {found['conversations']} conversations: ms from the last sound to the first"
-    table = _table(title, ["", "turns", *(f"p{p}" for p in PERCENTILES)])
-    own = {"own words": found["own_words_ms"]} if found["fillers"] else {}
-    groups = ({"all": found["first_audio_ms"], **own}, found["by_tier"], found["by_task"])
-    for rows in groups:
+    title = f"{found['turns']} turns of {found['conversations']} conversations: ms from the end of speech"
+    headings = ["", "turns", *(f"own p{p}" for p in PERCENTILES), "first p50", "first p95", "fillers"]
+    table = _table(title, headings)
+    for rows in ({"all": found}, found["by_tier"], found["by_task"]):
         for name, row in rows.items():
-            table.add_row(Text(name), str(row["n"]), *(_figure(row.get(f"p{p}")) for p in PERCENTILES))
+            own, first = row["own_words_ms"], row["first_sound_ms"]
+            figures = [*(own.get(f"p{p}") for p in PERCENTILES), first.get("p50"), first.get("p95")]
+            table.add_row(Text(name), str(first["n"]), *map(_figure, figures), str(row["fillers"]))
         table.add_section()
+    table.caption = "own: to the reply's own words; first: to the first sound of any kind; fillers come before the own words"
     people.print(table)
     stages = _table(
         "the stages, in ms; error is against the forecast",
@@ -55,7 +57,8 @@ def _steps(found: Mapping[str, Any]) -> Table:
 def _sentences(found: Mapping[str, Any]) -> Iterable[str]:
     yield f"late: {found['late']} turns; what ate the budget of {found['budget_ms']:g} ms: {_counts(found['late_because_of'])}"
     if found["fillers"]:
-        yield f"opened by a filler, before the reply's own words: {found['fillers']} turns"
+        behind = ", ".join(f"p{p} {_figure(found['filler_ms'].get(f'p{p}'))}" for p in (50, 95))
+        yield f"opened by a filler: {found['fillers']} turns, their own words behind it by ms {behind}"
     yield f"ended: {_counts(found['end_reasons'])}"
     yield (
         f"cut off: {found['reopened_turns']} turns reopened because the user went on; {found['takebacks']} replies taken back "
@@ -78,23 +81,29 @@ def show_turn(people: Console, record: Record) -> None:
     """A turn as a waterfall, who answered it, and what it cost."""
     known = record.budget_ms
     budget_ms = known if known is not None and known > 0 else USUAL_BUDGET_MS
-    ttfa = "-" if record.ttfa_ms is None else f"{record.ttfa_ms:.0f} ms"
+    lateness = "" if record.late_by_ms is None else f" ({record.late_by_ms:.0f} late)" if record.is_late else " (in time)"
     people.print(
         Text.assemble(
             (f"turn {record.turn}", "bold"),
-            f" of {record.conversation}: {record.tier}, {record.end_reason}, first audio {ttfa}",
+            f" of {record.conversation}: {record.tier}, {record.end_reason}, own words {_ms(record.own_ms)}{lateness}, ",
+            f"first sound {_ms(record.first_sound_ms)}, filler {_filler(record)}",
         )
         + Text(f"; │ is the budget of {budget_ms:.0f} ms")
     )
-    if record.filler:
-        own = "-" if record.answer_ms is None else f"{record.answer_ms:.0f} ms"
-        people.print(Text(f"opened by a filler; the reply's own words: {own}"))
     people.print(_waterfall(record, budget_ms, max(20, people.width - _LABELS)))
     for name, said in (("you", record.user_text), ("voice", record.reply_text)):
         if isinstance(said, str) and said:
             people.print(Text(f"{name}: {said}"))
     for line in _details(record):
         people.print(Text(line, "dim"))
+
+
+def _filler(record: Record) -> str:
+    """What came before the own words, as far as the log says it."""
+    if not record.is_filled:
+        return "none"
+    said = f" {record.filler_text!r}" if isinstance(record.filler_text, str) and record.filler_text else ""
+    return f"{_ms(record.filler_ms)}{said}"
 
 
 def _waterfall(record: Record, budget_ms: float, width: int) -> Table:
@@ -125,11 +134,10 @@ def _details(record: Record) -> Iterable[str]:
         yield f"skill: {record.skill or record.alert}"
     if record.cloud is not None:
         cloud = record.cloud
-        first = "-" if cloud.first_token_ms is None else f"{cloud.first_token_ms:.0f} ms"
         words = ", ".join(f"{tier} {count} words" for tier, count in cloud.words) or "nobody spoke"
         stepped_in = "" if cloud.fallback is None else f"; the edge stepped in: {cloud.fallback}"
         asked = f"asked {_times(cloud.requests)}" + (f", read along {_times(cloud.warmed)}" if cloud.warmed else "")
-        yield f"cloud: {asked}, first token {first}, {cloud.tokens} tokens; in order: {words}{stepped_in}"
+        yield f"cloud: {asked}, first token {_ms(cloud.first_token_ms)}, {cloud.tokens} tokens; in order: {words}{stepped_in}"
     if record.excused:
         yield "the user was asked for a moment"
     if record.draft:
@@ -154,6 +162,10 @@ def _table(title: str, headings: Iterable[str]) -> Table:
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left")
     return table
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
 
 
 def _figure(value: float | None) -> str:

@@ -20,7 +20,8 @@ import platformdirs
 from voice.core.budget import Deadline, Stage
 from voice.core.config import TraceConfig
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+"""2: what is late is the reply's own words; before, it was the first sound of any kind."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +47,12 @@ class Mark(StrEnum):
     """The turn was committed: the gate opened."""
     FIRST_AUDIO_SENT = "first_audio_sent"
     ANSWER_HEARD = "answer_heard"
-    """The reply's own first words at the pace of playback, where a filler or an excuse came before them."""
+    """The reply's own first words at the pace of playback, where something that is not the reply came before them."""
     LAST_AUDIO_SENT = "last_audio_sent"
     BARGE_IN = "barge_in"
 
 
-_TEXTS: Final = ("user_text", "reply_text", "heard_text")
+_TEXTS: Final = ("user_text", "reply_text", "heard_text", "filler_text")
 
 
 class TurnTrace:
@@ -71,6 +72,7 @@ class TurnTrace:
         self.took_ms: dict[Stage, float] = {}
         self.forecast_ms: dict[str, float] = {}
         self.details: dict[str, Any] = {}
+        self._filled: list[str] = []
         self._wall_offset_s = wall_offset_s
 
     def mark(self, mark: Mark, at_s: float) -> None:
@@ -81,20 +83,40 @@ class TurnTrace:
         """Take marks back: what they stood for was taken back."""
         for mark in marks:
             self.marks.pop(mark, None)
+        if Mark.FIRST_AUDIO_SENT in marks:
+            self._filled.clear()
+
+    def filled(self, text: str) -> None:
+        """Note what is said before the reply's own words and is not the reply: a filler, a bridge, an excuse."""
+        self._filled.append(text)
 
     @property
-    def ttfa_ms(self) -> float | None:
-        """The user's last voiced sample → the first audio sent."""
-        if Mark.SPEECH_END not in self.marks or Mark.FIRST_AUDIO_SENT not in self.marks:
-            return None
-        return (self.marks[Mark.FIRST_AUDIO_SENT] - self.marks[Mark.SPEECH_END]) * 1000
+    def first_sound_ms(self) -> float | None:
+        """The user's last voiced sample → the first audio of any kind."""
+        return self._since_end_ms(self.marks.get(Mark.FIRST_AUDIO_SENT))
+
+    @property
+    def own_words_ms(self) -> float | None:
+        """The user's last voiced sample → the first audio of the reply's own words; ``None`` while there were none."""
+        return self._since_end_ms(self._own_words_s)
+
+    @property
+    def _own_words_s(self) -> float | None:
+        return self.marks.get(Mark.ANSWER_HEARD, None if self._filled else self.marks.get(Mark.FIRST_AUDIO_SENT))
+
+    def _since_end_ms(self, at_s: float | None) -> float | None:
+        origin_s = self.marks.get(Mark.SPEECH_END)
+        return None if at_s is None or origin_s is None else (at_s - origin_s) * 1000
 
     def record(self, **details: Any) -> dict[str, Any]:
-        """The turn's line: marks in Unix milliseconds and as offsets from the end of speech, stages, deadline, lateness."""
+        """The turn's line: marks in Unix milliseconds and as offsets from the end of speech, stages, deadline, lateness.
+
+        The promise is about the reply's own words: a turn whose filler was in time is late when they were not.
+        """
         origin_s = self.marks.get(Mark.SPEECH_END)
-        first_s = self.marks.get(Mark.FIRST_AUDIO_SENT)
+        first_ms, own_ms, own_s = self.first_sound_ms, self.own_words_ms, self._own_words_s
         stages = {str(stage): _ms(self.took_ms.get(stage)) for stage in Stage}
-        late_ms = self.deadline.late_ms(first_s) if self.deadline is not None and first_s is not None else None
+        late_ms = self.deadline.late_ms(own_s) if self.deadline is not None and own_s is not None else None
         return {
             "schema": SCHEMA_VERSION,
             "conversation": self.conversation,
@@ -105,7 +127,11 @@ class TurnTrace:
             else {str(m): round((self.marks[m] - origin_s) * 1000, 1) for m in Mark if m in self.marks},
             "stages_ms": stages,
             "forecast_ms": self.forecast_ms,
-            "ttfa_ms": _ms(self.ttfa_ms),
+            "ttfa_ms": _ms(first_ms),
+            "first_sound_ms": _ms(first_ms),
+            "own_words_ms": _ms(own_ms),
+            "filler_ms": _ms(own_ms - first_ms) if self._filled and first_ms is not None and own_ms is not None else None,
+            "filler_text": " ".join(self._filled),
             "deadline": None if self.deadline is None else round((self.deadline.at_s + self._wall_offset_s) * 1000, 1),
             "late_ms": _ms(late_ms),
             "late_stages": self._late_stages() if late_ms else [],

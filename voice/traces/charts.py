@@ -72,7 +72,7 @@ class Frame:
 
 
 def histogram(values: Sequence[float], budget_ms: float) -> Element:
-    """How many turns had their first sound when. The last bar holds all that came later."""
+    """How many turns had their own words when. The last bar holds all that came later."""
     high = _limit(values, budget_ms)
     width = next(width for width in (5, 10, 20, 25, 50, 100, 250, 500, 1000, 10**16) if high / width <= 36)
     bins = [0] * math.ceil(high / width)
@@ -98,25 +98,25 @@ def histogram(values: Sequence[float], budget_ms: float) -> Element:
                 )
             )
     late = sum(value > budget_ms for value in values)
-    sentence = f"Histogram of the time to the first sound: {len(values) - late} of {len(values)} turns within {budget_ms:g} ms."
-    axes = frame.axes("ms to the first sound", _plain, _whole)
+    sentence = f"Histogram of the time to the own words: {len(values) - late} of {len(values)} turns within {budget_ms:g} ms."
+    axes = frame.axes("ms to the own words", _plain, _whole)
     return picture(WIDTH, frame.height, sentence, *axes, *bars, *frame.upright(budget_ms, f"{budget_ms:g} ms"))
 
 
-def ecdf(values: Sequence[float], budget_ms: float, own: Sequence[float] = ()) -> Element:
-    """The share of turns whose first sound came within so many ms; and the first of their ``own`` words, where that differs."""
-    high = _limit([*values, *own], budget_ms)
+def ecdf(own: Sequence[float], budget_ms: float, first: Sequence[float] = ()) -> Element:
+    """The share of turns whose ``own`` words came within so many ms; and the ``first`` sound, where that differs."""
+    high = _limit([*own, *first], budget_ms)
     frame = Frame(0, high, 0, 100)
-    inside = sum(value <= budget_ms for value in values) / len(values)
+    inside = sum(value <= budget_ms for value in own) / len(own)
     marker = [
         make("circle", cx=frame.x(budget_ms), cy=frame.y(inside * 100), r=4.0, class_="dot"),
         make("text", f"{inside:.0%}", x=frame.x(budget_ms) - 9, y=frame.y(inside * 100) - 7, class_="end strong halo"),
     ]
-    sentence = f"Share of turns answered within a time: {inside:.0%} within {budget_ms:g} ms."
-    axes = frame.axes("ms to the first sound", _plain, lambda value: f"{value:g}%")
-    curves = [make("path", d=_path(frame, _shares(values, high)), class_="curve")]
-    if own:
-        curves.insert(0, make("path", d=_path(frame, _shares(own, high)), class_="curve own"))
+    sentence = f"Share of turns whose own words came within a time: {inside:.0%} within {budget_ms:g} ms."
+    axes = frame.axes("ms to the own words" if not first else "ms", _plain, lambda value: f"{value:g}%")
+    curves = [make("path", d=_path(frame, _shares(own, high)), class_="curve")]
+    if first:
+        curves.insert(0, make("path", d=_path(frame, _shares(first, high)), class_="curve first"))
     return picture(WIDTH, frame.height, sentence, *axes, *frame.upright(budget_ms, f"{budget_ms:g} ms"), *curves, *marker)
 
 
@@ -131,8 +131,8 @@ def _shares(values: Sequence[float], high: float) -> Sequence[tuple[float, float
 
 
 def turn_by_turn(records: Sequence[Record], budget_ms: float) -> Element:
-    """The first sound of each turn, in order; the newest two thousand."""
-    known = [(one, one.ttfa_ms) for one in records if one.ttfa_ms is not None][-MOST_POINTS:]
+    """The own words of each turn, in order; the newest two thousand."""
+    known = [(one, ms) for one in records if (ms := one.own_ms) is not None][-MOST_POINTS:]
     high = _limit([ms for _, ms in known], budget_ms)
     frame = Frame(0, max(1, len(known) - 1), 0, high, right=WIDTH - 60)
     times = [one.at_ms for one, _ in known if one.at_ms is not None]
@@ -154,7 +154,7 @@ def turn_by_turn(records: Sequence[Record], budget_ms: float) -> Element:
         )
         for number, (one, ms) in enumerate(known)
     ]
-    sentence = f"The time to the first sound of {len(known)} turns in order; the points above the line are late."
+    sentence = f"The time to the own words of {len(known)} turns in order; the points above the line are late."
     axes = frame.axes("turns in order, and when they were", when, _plain)
     return picture(WIDTH, frame.height, sentence, *axes, *dots, *frame.level(budget_ms, f"{budget_ms:g} ms"))
 

@@ -87,6 +87,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     forecast_ms: dict[Label, Ms | None]
     conversation: Label = "?"
     ttfa_ms: Ms | None = None
+    own_words_ms: Ms | None = None
     deadline: Ms | None = None
     late_ms: Ms | None = None
     tier: Label = "edge"
@@ -95,6 +96,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     user_text: Text = ""
     reply_text: Text = ""
     heard_text: Text = ""
+    filler_text: Text = ""
     takebacks: Count = 0
     reopenings: Count = 0
     reply_tokens: Count = 0
@@ -120,14 +122,45 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.deadline is None or end is None else self.deadline - end
 
     @property
-    def answer_ms(self) -> float | None:
-        """When the first audio of the reply's own words was sent: later than the first, where a filler came before them."""
-        return self.offsets_ms.get("answer_heard", None if self.filler else self.offsets_ms.get("first_audio_sent"))
+    def first_sound_ms(self) -> float | None:
+        """When the first audio of any kind was sent."""
+        return self.ttfa_ms
+
+    @property
+    def own_ms(self) -> float | None:
+        """When the first audio of the reply's own words was: later than the first sound, where something came before them."""
+        if self.own_words_ms is not None:
+            return self.own_words_ms
+        return self.offsets_ms.get("answer_heard", None if self.is_filled else self.offsets_ms.get("first_audio_sent"))
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether something that is not the reply came before its own words: a filler, a bridge, an excuse."""
+        said = self.filler_text.words if isinstance(self.filler_text, Size) else len(self.filler_text)
+        return self.filler or said > 0 or "answer_heard" in self.offsets_ms
+
+    @property
+    def filler_ms(self) -> float | None:
+        """By how much the own words came behind the first sound, where something came before them."""
+        first, own = self.first_sound_ms, self.own_ms
+        return own - first if self.is_filled and first is not None and own is not None else None
+
+    @property
+    def late_by_ms(self) -> float | None:
+        """By how much the own words came behind the deadline; 0 when they were in time.
+
+        Older logs say there by how much the first sound did: where the times are known, they are what counts.
+        """
+        own, budget = self.own_ms, self.budget_ms
+        if own is None or budget is None:
+            return None if self.is_filled else self.late_ms
+        return max(0.0, own - budget)
 
     @property
     def is_late(self) -> bool:
-        """Whether the first audio was sent behind the deadline."""
-        return self.late_ms is not None and self.late_ms > 0
+        """Whether the reply's own words came behind the deadline."""
+        late_ms = self.late_by_ms
+        return late_ms is not None and late_ms > 0
 
     @property
     def at_ms(self) -> float | None:

@@ -13,11 +13,11 @@ from voice.traces import bars, charts
 from voice.traces.markup import Child, document, make
 from voice.traces.record import Record, Size, Text
 from voice.traces.spans import STAGE_ENDS, STEPS
-from voice.traces.summary import PERCENTILES, by, costs, forecast_errors, summarise
+from voice.traces.summary import by, costs, forecast_errors, summarise
+from voice.traces.tables import MOST_GROUPS, latency_table, percentile_table, table
 
 SLOWEST = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_MOST_GROUPS = 40
 
 
 def report(records: Sequence[Record], *, source: str, bad_lines: int = 0, made_at_ms: float | None = None) -> str:
@@ -59,7 +59,8 @@ def _header(records: Sequence[Record], found: Mapping[str, Any], bad_lines: int)
         make(
             "p",
             f"{span}{_many(found['turns'], 'turn')} in {_many(found['conversations'], 'conversation')}. Times run "
-            "from the user's last voiced sample to the first audio that the server sent.",
+            "from the user's last voiced sample to what the server sent. What counts is the reply's own words: a filler "
+            "(“Well,”) that comes before them is not the reply.",
             class_="soft",
         ),
         make("p", bad, class_="notice") if bad else None,
@@ -67,23 +68,24 @@ def _header(records: Sequence[Record], found: Mapping[str, Any], bad_lines: int)
 
 
 def _verdict(records: Sequence[Record], found: Mapping[str, Any]) -> str:
-    times = _times(records)
+    times = _own(records)
     if not times:
         return "No turn had a reply that was heard"
     inside = sum(ms <= found["budget_ms"] for ms in times) / len(times)
-    half = found["first_audio_ms"]["p50"]
+    half = found["own_words_ms"]["p50"]
     return f"{inside:.0%} of replies began within {found['budget_ms']:g}\u00a0ms, half of all within {half:.0f}\u00a0ms"
 
 
 def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
-    first = found["first_audio_ms"]
-    share = found["wasted_share"]
+    own, first = found["own_words_ms"], found["first_sound_ms"]
+    share, filled = found["wasted_share"], found["filler_share"]
     cloud = sum(one.tier == "cloud" for one in records)
     tiles = [
-        _tile(_ms(first.get("p50")), "median to the first sound"),
-        _tile(_ms(first.get("p95")), "95th percentile", bad=first.get("p95", 0) > found["budget_ms"]),
+        _tile(_ms(own.get("p50")), "median to the reply's own words"),
+        _tile(_ms(own.get("p95")), "95th percentile", bad=own.get("p95", 0) > found["budget_ms"]),
+        _tile(_ms(first.get("p50")), f"median to the first sound of any kind, 95th percentile {_ms(first.get('p95'))}"),
+        _tile(f"{found['fillers']:,}", f"opened by a filler, {0 if filled is None else filled:.0%} of replies"),
         _tile(f"{found['late']:,}", f"late {'turn' if found['late'] == 1 else 'turns'}", bad=found["late"] > 0),
-        *_filler_tile(found),
         _tile(str(found["reopened_turns"]), "cut off: the user went on", bad=found["reopened_turns"] > 0),
         _tile(str(found["barge_ins"]), "barge-ins: the user spoke over the reply"),
         _tile(str(cloud), f"answered by the cloud, {_many(sum(found['fallbacks'].values()), 'fallback')}"),
@@ -97,35 +99,29 @@ def _tiles(found: Mapping[str, Any], records: Sequence[Record]) -> Element:
     return make("ul", *tiles, class_="tiles")
 
 
-def _filler_tile(found: Mapping[str, Any]) -> list[Element]:
-    own = found["own_words_ms"]
-    what = f"opened by a filler; the replies' own words: median {_ms(own.get('p50'))}, 95th percentile {_ms(own.get('p95'))}"
-    return [_tile(f"{found['fillers']:,}", what)] if found["fillers"] else []
-
-
 def _tile(value: str, what: str, *, bad: bool = False) -> Element:
     return make("li", make("b", value), make("span", what), class_="bad" if bad else None)
 
 
 def _latency(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element]:
-    times = _times(records)
+    times = _own(records)
     if not times:
         return []
     budget = found["budget_ms"]
-    own = [one.answer_ms for one in records if one.answer_ms is not None] if found["fillers"] else []
-    both = bars.legend(["first sound", "the reply's own words, behind a filler"], ["spent", "own"]) if own else None
+    first = [ms for one in records if (ms := one.first_sound_ms) is not None] if found["fillers"] else []
+    both = bars.legend(["the reply's own words", "first sound of any kind"], ["spent", "first"]) if first else None
     newest = f", the newest {charts.MOST_POINTS:,}" if len(times) > charts.MOST_POINTS else ""
     tiers = bars.legend(["edge", "cloud"], ["edge", "cloud"])
     by_kind = by(records, lambda one: "skills" if one.skill else "typed" if one.typed else "spoken")
-    kinds = {"": {"all": found["first_audio_ms"]}, "by tier": found["by_tier"], "by kind": by_kind}
+    kinds = {"": {"all": found}, "by tier": found["by_tier"], "by kind": by_kind}
     return [
-        make("h2", "How soon the first sound came"),
+        make("h2", "How soon the reply's own words came"),
         make(
             "div",
             _card("Distribution", charts.histogram(times, budget)),
-            _card("Share of turns within a time", charts.ecdf(times, budget, own), both),
+            _card("Share of turns within a time", charts.ecdf(times, budget, first), both),
             _card(f"Turn by turn{newest}", charts.turn_by_turn(records, budget), tiers),
-            _card("By tier and kind", _percentile_table(kinds, budget)),
+            _card("By tier and kind", latency_table(kinds, budget)),
             class_="grid-of-cards",
         ),
     ]
@@ -146,14 +142,14 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
         for number, step in enumerate(STEPS)
     ]
     caption = "Medians in ms; in how many turns the step ate the budget: took most beyond its median in turns in time"
-    table = _table(caption, ["step", *steps, "ate it"], rows)
+    by_step = table(caption, ["step", *steps, "ate it"], rows)
     bars_of = {f"{name} ({_many(counts[name], 'turn')})": row for name, row in steps.items()}
     return [
         make("h2", "What the first words waited for"),
         make(
             "p",
             "Work that is done while the user still speaks, or beside other work, costs nothing here: each step has the time "
-            "that it adds to those before it. A filler, which opens a reply that would be late, is no step.",
+            "that it adds to those before it. A filler, which comes before the reply's own words, is no step.",
             class_="soft",
         ),
         make(
@@ -164,7 +160,7 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
                 make("h3", "What ate the budget, in how many turns") if eaten else None,
                 bars.counted(eaten, "What ate the budget, in how many turns") if eaten else None,
             ),
-            _card("Step by step", table),
+            _card("Step by step", by_step),
             class_="grid-of-cards",
         ),
     ]
@@ -172,66 +168,36 @@ def _budget(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element
 
 def _counted(found: Mapping[str, Any], records: Sequence[Record]) -> dict[str, int]:
     """How many turns there are of each kind that has steps."""
-    answered = [one for one in records if one.answer_ms is not None]
-    filled = sum(one.filler for one in answered)
-    late = sum(one.is_late and not one.filler for one in answered)
-    counts = {"in time": len(answered) - late - filled, "filler": filled, "late": late}
+    answered = [one for one in records if one.own_ms is not None]
+    late = sum(one.is_late for one in answered)
+    counts = {"in time": len(answered) - late, "late": late, "behind a filler": sum(one.is_filled for one in answered)}
     return {name: count for name, count in counts.items() if count and found["steps_ms"][name]}
 
 
 def _groups(found: Mapping[str, Any]) -> list[Element]:
     stages = {bars.STAGE_NAMES[stage]: row for stage, row in found["stages"].items()}
-    tasks = _percentile_table({"": found["by_task"]}, found["budget_ms"])
+    tasks = latency_table({"": found["by_task"]}, found["budget_ms"])
     return [
         make("h2", "By stage and task"),
         make(
             "div",
-            _card("How long the stages took", _percentile_table({"": stages}, None)),
-            _card("To the first sound, by task", tasks) if found["by_task"] else None,
+            _card("How long the stages took", percentile_table(stages)),
+            _card("To the own words, by task", tasks) if found["by_task"] else None,
             class_="grid-of-cards",
         ),
     ]
 
 
-def _percentile_table(sections: Mapping[str, Mapping[str, Mapping[str, float]]], budget: float | None) -> Element:
-    """Percentiles in ms, a row a group; with the spread at a glance where they are measured against a budget."""
-    rows = [row for groups in sections.values() for row in groups.values() if "p95" in row]
-    high = max([*(row["p95"] for row in rows), budget or 1.0]) * 1.05
-    headings: list[Child] = [make("td"), make("th", "turns", scope="col")]
-    headings += [make("th", f"p{p}", scope="col") for p in PERCENTILES]
-    if budget is not None:
-        headings.append(make("th", "median to p95", scope="col", class_="glance"))
-    lines: list[Child] = []
-    for title, groups in sections.items():
-        if title and groups:
-            lines.append(make("tr", make("th", title, scope="rowgroup", colspan=len(headings), class_="group")))
-        for name, row in list(groups.items())[:_MOST_GROUPS]:
-            cells = [
-                make("td", f"{row[f'p{p}']:,.0f}" if f"p{p}" in row else "–", class_=_late(row.get(f"p{p}"), budget))
-                for p in PERCENTILES
-            ]
-            glance = None if budget is None else make("td", bars.spread(row, high, budget), class_="glance")
-            lines.append(
-                make("tr", make("th", name.replace("_", " "), scope="row"), make("td", f"{row['n']:,}"), *cells, glance)
-            )
-    caption = make("caption", "Milliseconds" + (f"; beyond {budget:g} stands out" if budget is not None else ""))
-    return _scroll(make("table", caption, make("thead", make("tr", *headings)), make("tbody", *lines)))
-
-
-def _late(ms: float | None, budget: float | None) -> str | None:
-    return "late" if ms is not None and budget is not None and ms > budget else None
-
-
 def _forecasts(records: Sequence[Record]) -> list[Element]:
     rows: dict[str, tuple[float, float, float, float]] = {}
-    table: list[list[Child]] = []
+    lines: list[list[Child]] = []
     for stage in STAGE_ENDS:
         errors = sorted(forecast_errors(records, stage))
         if errors:
             p10, p50, p90 = (errors[min(len(errors) - 1, len(errors) * p // 100)] for p in (10, 50, 90))
             over = sum(error > 0 for error in errors) / len(errors)
             rows[bars.STAGE_NAMES[stage]] = (p10, p50, p90, over)
-            table.append([bars.STAGE_NAMES[stage], str(len(errors)), *(f"{ms:+.0f}" for ms in (p10, p50, p90)), f"{over:.0%}"])
+            lines.append([bars.STAGE_NAMES[stage], str(len(errors)), *(f"{ms:+.0f}" for ms in (p10, p50, p90)), f"{over:.0%}"])
     if not rows:
         return []
     headings = ["stage", "turns", "p10", "p50", "p90", "took longer"]
@@ -240,7 +206,7 @@ def _forecasts(records: Sequence[Record]) -> list[Element]:
         make(
             "div",
             _card("How far they were off, in ms", bars.forecasts(rows)),
-            _card("In numbers", _table("Took longer than forecast (+) or less (−), in ms", headings, table)),
+            _card("In numbers", table("Took longer than forecast (+) or less (−), in ms", headings, lines)),
             class_="grid-of-cards",
         ),
     ]
@@ -269,13 +235,13 @@ def _cost_table(records: Sequence[Record], currency: str, keys: Mapping[str, Cal
     priced = [one for one in records if one.cost is not None and one.cost.currency == currency]
     rows: list[list[Child]] = []
     for what, key in keys.items():
-        names = sorted({name for one in priced if (name := key(one))})[:_MOST_GROUPS]
+        names = sorted({name for one in priced if (name := key(one))})[:MOST_GROUPS]
         if what != "tier" and not names:
             continue
         rows += [[f"{what}: {name}", *_cost_cells(one for one in priced if key(one) == name)] for name in names]
     rows.append(["all", *_cost_cells(priced)])
     headings = ["", "turns", "edge", "cloud", "all cloud", "saved"]
-    return _table("Saved against the same turns all in the cloud; the machine's price is cost.edge_hour", headings, rows)
+    return table("Saved against the same turns all in the cloud; the machine's price is cost.edge_hour", headings, rows)
 
 
 def _cost_cells(records: Iterable[Record]) -> list[str]:
@@ -299,8 +265,8 @@ def _events(found: Mapping[str, Any]) -> list[Element]:
         make("h2", "What happened"),
         make(
             "div",
-            _card("How turns ended", _table(None, ["", "turns"], ended)),
-            _card("On the way", _table(None, ["", "times"], happened)),
+            _card("How turns ended", table(None, ["", "turns"], ended)),
+            _card("On the way", table(None, ["", "times"], happened)),
             _drafting(found) if found["drafted"] else None,
             class_="grid-of-cards",
         ),
@@ -310,11 +276,11 @@ def _events(found: Mapping[str, Any]) -> list[Element]:
 def _drafting(found: Mapping[str, Any]) -> Element:
     rows = [[name.replace("_", " "), f"{value:,.3g}"] for name, value in found["draft"].items()]
     caption = f"Medians over the {_many(found['drafted'], 'turn')} that the edge drafted for the cloud"
-    return _card("Drafting", _table(caption, ["", "median"], rows))
+    return _card("Drafting", table(caption, ["", "median"], rows))
 
 
 def _slowest(records: Sequence[Record], found: Mapping[str, Any]) -> list[Element]:
-    answered = [(one.ttfa_ms, number, one) for number, one in enumerate(records) if one.ttfa_ms is not None]
+    answered = [(ms, number, one) for number, one in enumerate(records) if (ms := one.own_ms) is not None]
     answered.sort(key=lambda item: (-item[0], item[1]))
     cards = [_turn(one, found["budget_ms"]) for _, _, one in answered[:SLOWEST]]
     if not cards:
@@ -326,12 +292,12 @@ def _slowest(records: Sequence[Record], found: Mapping[str, Any]) -> list[Elemen
 
 def _turn(one: Record, usual_budget_ms: float) -> Element:
     budget = one.budget_ms if one.budget_ms is not None and one.budget_ms > 0 else usual_budget_ms
-    badges: list[Child] = [make("li", f"{one.ttfa_ms:.0f} ms", class_="late" if one.is_late else None), make("li", one.tier)]
+    badges: list[Child] = [make("li", _ms(one.own_ms), class_="late" if one.is_late else None), make("li", one.tier)]
     badges += [
         make("li", text) for text in (one.task and one.task.replace("_", " "), one.skill, charts.clock(one.at_ms)) if text
     ]
-    if one.filler and one.answer_ms is not None:
-        badges.append(make("li", f"a filler; own words after {one.answer_ms:.0f} ms"))
+    if one.is_filled:
+        badges.append(make("li", f"first sound after {_ms(one.first_sound_ms)}: {_words(one.filler_text) or 'a filler'}"))
     if one.fallback:
         badges.append(make("li", f"the edge stepped in: {one.fallback.replace('_', ' ')}", class_="late"))
     if one.end_reason != "completed":
@@ -366,19 +332,8 @@ def _card(title: str, *children: Child, class_: str = "card") -> Element:
     return make("section", make("h3", title), *children, class_=class_)
 
 
-def _table(caption: str | None, headings: Sequence[str], rows: Sequence[Sequence[Child]]) -> Element:
-    head = make("tr", *(make("th" if title else "td", title, scope="col" if title else None) for title in headings))
-    body = [make("tr", make("th", first, scope="row"), *(make("td", cell) for cell in rest)) for first, *rest in rows]
-    return _scroll(make("table", make("caption", caption) if caption else None, make("thead", head), make("tbody", *body)))
-
-
-def _scroll(table: Element) -> Element:
-    """A table that is too wide scrolls by itself, by keyboard too."""
-    return make("div", table, class_="scroll", tabindex=0, role="group", aria_label="table")
-
-
-def _times(records: Sequence[Record]) -> list[float]:
-    return [one.ttfa_ms for one in records if one.ttfa_ms is not None]
+def _own(records: Sequence[Record]) -> list[float]:
+    return [ms for one in records if (ms := one.own_ms) is not None]
 
 
 def _ms(value: float | None) -> str:

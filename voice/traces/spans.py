@@ -77,7 +77,7 @@ def path(record: Record) -> dict[str, float]:
     These are the reply's own words: a filler comes before them and is no step. Each step gets the time by which its end lies
     behind those of all steps before it: work that was done beside or before them, as a draft is, costs nothing.
     """
-    total = record.answer_ms
+    total = record.own_ms
     if total is None or total < 0:
         return {}
     found, reached = {}, 0.0

@@ -15,7 +15,7 @@ USUAL_BUDGET_MS = 300.0
 
 
 def summarise(records: Sequence[Record]) -> dict[str, Any]:
-    """Percentiles of the latency, by tier and task, and of each stage; what happened; what made turns late; what it cost."""
+    """The three columns of the latency, by tier and task; each stage; what happened; what made turns late; what it cost."""
     late = [one for one in records if one.is_late]
     made = sum(one.reply_tokens for one in records)
     wasted = sum(one.wasted_tokens for one in records)
@@ -23,9 +23,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "turns": len(records),
         "conversations": len({one.conversation for one in records}),
         "budget_ms": budget_ms(records),
-        "first_audio_ms": percentiles(one.ttfa_ms for one in records),
-        "fillers": sum(one.filler for one in records),
-        "own_words_ms": percentiles(one.answer_ms for one in records),
+        **latency(records),
         "by_tier": by(records, lambda one: one.tier),
         "by_task": by(records, lambda one: one.task),
         "stages": {stage: _stage(records, stage) for stage in STAGE_ENDS},
@@ -33,8 +31,8 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "late_because_of": late_because_of(records),
         "steps_ms": {
             "in time": typical_path(_in_time(records)),
-            "filler": typical_path(one for one in records if one.filler),
-            "late": typical_path(one for one in late if not one.filler),
+            "late": typical_path(late),
+            "behind a filler": typical_path(one for one in records if one.is_filled),
         },
         "end_reasons": _counts(one.end_reason for one in records),
         "takebacks": sum(one.takebacks for one in records),
@@ -58,6 +56,23 @@ def budget_ms(records: Iterable[Record]) -> float:
     return Counter(known).most_common(1)[0][0] if known else USUAL_BUDGET_MS
 
 
+def latency(records: Sequence[Record]) -> dict[str, Any]:
+    """From the end of speech to the first sound of any kind, to the reply's own words, and what came between the two.
+
+    ``fillers`` counts the turns in which something that is not the reply came before its own words; ``filler_share`` is of
+    those that were heard, and ``filler_ms`` by how much the own words came behind it.
+    """
+    heard = sum(one.first_sound_ms is not None for one in records)
+    fillers = sum(one.is_filled for one in records)
+    return {
+        "first_sound_ms": percentiles(one.first_sound_ms for one in records),
+        "own_words_ms": percentiles(one.own_ms for one in records),
+        "fillers": fillers,
+        "filler_share": round(min(1.0, fillers / heard), 4) if heard else None,
+        "filler_ms": percentiles(one.filler_ms for one in records),
+    }
+
+
 def percentiles(values: Iterable[float | None]) -> dict[str, float | int]:
     """Of those that are known, by nearest rank."""
     known = sorted(value for value in values if value is not None)
@@ -66,13 +81,13 @@ def percentiles(values: Iterable[float | None]) -> dict[str, float | int]:
     return {"n": len(known)} | {f"p{p}": round(known[-(-p * len(known) // 100) - 1], 1) for p in PERCENTILES}
 
 
-def by(records: Iterable[Record], key: Callable[[Record], str | None]) -> dict[str, dict[str, float | int]]:
-    """Percentiles of the time to the first audio, by what ``key`` says of each turn; without those of which it says nothing."""
-    groups: dict[str, list[float | None]] = {}
+def by(records: Iterable[Record], key: Callable[[Record], str | None]) -> dict[str, dict[str, Any]]:
+    """The three columns of the latency, by what ``key`` says of each turn; without those of which it says nothing."""
+    groups: dict[str, list[Record]] = {}
     for one in records:
         if name := key(one):
-            groups.setdefault(name, []).append(one.ttfa_ms)
-    return {name: percentiles(groups[name]) for name in sorted(groups)}
+            groups.setdefault(name, []).append(one)
+    return {name: latency(groups[name]) for name in sorted(groups)}
 
 
 def forecast_errors(records: Iterable[Record], stage: str) -> list[float]:
@@ -88,16 +103,9 @@ def typical_path(records: Iterable[Record]) -> dict[str, float]:
 
 
 def late_because_of(records: Sequence[Record]) -> dict[str, int]:
-    """For how many turns each step ate the budget: the one that took most beyond its median in the turns in time.
-
-    Turns that a filler opened are among them: their own words would have been late.
-    """
+    """For how many turns each step ate the budget: the one that took most beyond its median in the turns in time."""
     usual = typical_path(_in_time(records)) or dict.fromkeys(STEPS, 0.0)
-    worst = (
-        max(steps, key=lambda name: steps[name] - usual[name])
-        for one in records
-        if (one.is_late or one.filler) and (steps := path(one))
-    )
+    worst = (max(steps, key=lambda name: steps[name] - usual[name]) for one in records if one.is_late and (steps := path(one)))
     return _counts(worst)
 
 
@@ -140,7 +148,7 @@ def _sum_of_costs(rows: "list[Any]") -> dict[str, Any]:
 
 def _in_time(records: Iterable[Record]) -> list[Record]:
     """Those whose own words were in time."""
-    return [one for one in records if not one.is_late and not one.filler and one.ttfa_ms is not None]
+    return [one for one in records if not one.is_late and one.own_ms is not None]
 
 
 def _stage(records: Sequence[Record], stage: str) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """``voice bench latency``: voice-to-voice latency and cut-offs, never one without the other.
 
 Every recording is streamed in real time over a connection of its own into a server process. The sets as they are give the
-latency and the cut-off rate by utterance; the hesitation set gives the cut-off rate by pause.
+latency and the cut-off rate by utterance; the hesitation set gives the cut-off rate by pause. The promise is about the reply's
+own words; the first sound, which may be a filler, stands beside them. Sets are shown apart: they are hard in different ways.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voice.bench.columns import CAPTION, HEADINGS, cells, columns, is_filled
 from voice.bench.conversation.idle import silent_connection_cpu_share
 from voice.bench.conversation.streaming import HeardReply, stream
 from voice.bench.data.hesitation import HESITATION, hesitation_set
@@ -53,7 +55,7 @@ async def measure(server: RunningServer, sets: Mapping[str, Sequence[Recording]]
 
 
 def result(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib: float) -> dict[str, Any]:
-    """The benchmark's figures; ``sets`` has them for each set."""
+    """The benchmark's figures: those of all sets but the hesitation set, and in ``sets`` those of each."""
     plain = [one for name, outcomes in heard.items() if name != HESITATION for one in outcomes]
     every = [one for outcomes in heard.values() for one in outcomes]
     spoken_min = sum(one.seconds for one in every) / 60
@@ -70,9 +72,12 @@ def result(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib: 
         "stages_from_speech_end_ms": stage_offsets(plain),
         "each": [
             {
+                "set": name,
                 "name": one.name,
                 "voice_to_voice_ms": one.voice_to_voice_ms and round(one.voice_to_voice_ms, 1),
-                "answer_ms": one.answer_ms and round(one.answer_ms, 1),
+                "answer_ms": one.own_words_ms and round(one.own_words_ms, 1),
+                "own_words_ms": one.own_words_ms and round(one.own_words_ms, 1),
+                "filler": is_filled(one.record),
                 "cut_off": one.cut_off,
                 "pauses_cut": one.pauses_cut,
                 "transcript": one.transcript,
@@ -81,21 +86,23 @@ def result(heard: Mapping[str, Sequence[HeardReply]], *, cpu_s: float, rss_mib: 
                 "end_probability": one.record.get("end_probability"),
                 "melody": one.record.get("melody"),
             }
-            for one in every
+            for name, outcomes in heard.items()
+            for one in outcomes
         ],
     }
 
 
 def figures(outcomes: Sequence[HeardReply]) -> dict[str, Any]:
     """Latency and cut-offs of some recordings."""
-    answered = [one.voice_to_voice_ms for one in outcomes if one.voice_to_voice_ms is not None]
     pauses = [cut for one in outcomes for cut in one.pauses_cut]
+    three = columns((one.voice_to_voice_ms, one.record) for one in outcomes)
     return {
         "utterances": len(outcomes),
-        "answered": len(answered),
-        "voice_to_voice_ms": summary(answered),
-        "answer_ms": summary([ms for one in outcomes if (ms := one.answer_ms) is not None]),
-        "filler_share": share([bool(one.record.get("filler")) for one in outcomes if one.voice_to_voice_ms is not None]),
+        "answered": three["first_sound_ms"]["n"],
+        "voice_to_voice_ms": three["first_sound_ms"],
+        "answer_ms": three["own_words_ms"],
+        "filler_share": three["fillers"]["share"],
+        **three,
         "cut_off_rate": share([one.cut_off for one in outcomes]),
         "pause_cut_off_rate": share(pauses),
         "pauses": len(pauses),
@@ -129,19 +136,14 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    caption = "ms to the first sound, and to the reply's own words"
-    table = Table(title="voice-to-voice latency and cut-offs", caption=caption, box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    for heading in ("set", "answered", "p50", "p90", "p95", "own p50", "p95", "fillers", "cut off", "in pauses"):
+    table = Table(title="voice-to-voice latency and cut-offs", caption=CAPTION, box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for heading in ("set", "answered", *HEADINGS, "cut off", "in pauses"):
         table.add_column(heading, justify="left" if heading == "set" else "right")
-    rows = {**found["sets"], "not hesitating": found}
-    for name, one in rows.items():
-        latency, own = one["voice_to_voice_ms"], one["answer_ms"]
+    for name, one in found["sets"].items():
         table.add_row(
             name,
             f"{one['answered']}/{one['utterances']}",
-            *(_rounded(latency.get(p)) for p in ("p50", "p90", "p95")),
-            *(_rounded(own.get(p)) for p in ("p50", "p95")),
-            percent(one["filler_share"]),
+            *cells(one),
             percent(one["cut_off_rate"]),
             f"{percent(one['pause_cut_off_rate'])} of {one['pauses']}",
         )
@@ -153,32 +155,29 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     )
 
 
-def _rounded(ms: float | None) -> str:
-    return "-" if ms is None else f"{ms:.0f}"
-
-
 def plot(found: Mapping[str, Any], path: Path) -> None:
-    """Draw the distribution of the latency against the budget."""
+    """Draw, set by set, how soon the own words and the first sound came, against the budget."""
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(8, 4.5))
-    plain = [one for one in found["each"] if HESITATION not in one["name"] and one["voice_to_voice_ms"] is not None]
-    values = sorted(one["voice_to_voice_ms"] for one in plain)
-    axes.step(values, [(index + 1) / len(values) for index in range(len(values))], where="post", label="answered turns")
-    axes.axvline(300, color="tab:red", linestyle="--", label="budget: 300 ms")
-    axes.set(
-        xlabel="voice-to-voice latency, ms",
-        ylabel="share of turns answered by then",
-        xlim=(0, max(600, *values[-1:])),
-        ylim=(0, 1),
-        title=f"cut off: {percent(found['cut_off_rate'])} of utterances, "
-        f"{percent(found['hesitation_cut_off_rate'])} of hesitations",
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    sets = {name: one for name, one in found["sets"].items() if one["answered"]} or found["sets"]
+    figure, rows = plt.subplots(len(sets), figsize=(8, 1 + 2.6 * len(sets)), sharex=True, squeeze=False)
+    latest = 600.0
+    for (name, one), axes in zip(sets.items(), rows[:, 0], strict=True):
+        each = [row for row in found["each"] if row["set"] == name]
+        for key, label, style in (("own_words_ms", "own words", "-"), ("voice_to_voice_ms", "first sound", ":")):
+            values = sorted(row[key] for row in each if row[key] is not None)
+            shares = [(index + 1) / max(1, one["answered"]) for index in range(len(values))]
+            axes.step(values, shares, style, where="post", label=label)
+            latest = max(latest, *values[-1:])
+        axes.axvline(300, color="tab:red", linestyle="--", label="budget: 300 ms")
+        cut = f"cut off: {percent(one['cut_off_rate'])} of {one['utterances']} utterances"
+        axes.set(ylim=(0, 1), title=f"{name}; {one['fillers']['count']} begun with a filler; {cut}", ylabel="share of replies")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right")
+    rows[-1, 0].set(xlabel="ms from the end of speech", xlim=(0, latest))
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from voice.audio.formats import float_from_pcm16, pcm16_from_float
 from voice.audio.voiced import first_audible
+from voice.bench.columns import own_words_ms
 from voice.bench.data.recordings import Recording
 from voice.core.interfaces import SAMPLE_RATE_HZ
 
@@ -51,14 +52,9 @@ class HeardReply:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def answer_ms(self) -> float | None:
-        """Voice-to-voice latency to the own first word of the reply, behind a filler; ``None`` if it was not waited for."""
-        offsets = self.record.get("offsets_ms") or {}
-        if self.voice_to_voice_ms is None or not self.record.get("filler"):
-            return self.voice_to_voice_ms
-        if "answer_heard" not in offsets:
-            return None
-        return self.voice_to_voice_ms + float(offsets["answer_heard"] - offsets["first_audio_sent"])
+    def own_words_ms(self) -> float | None:
+        """Voice-to-voice latency to the reply's own first word, behind a filler; ``None`` if it was not waited for."""
+        return own_words_ms(self.voice_to_voice_ms, self.record)
 
 
 async def stream(url: str, recording: Recording, *, hello: Mapping[str, object] | None = None) -> HeardReply:

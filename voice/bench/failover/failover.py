@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from voice.audio.voiced import first_audible
+from voice.bench.columns import CAPTION, HEADINGS, cells, columns, is_filled, own_words_ms
 from voice.bench.data.recordings import Recording, default_recordings, spread
 from voice.bench.failover.http_faults import FaultProxy, HttpFault, HttpFaultSchedule, NetworkPath, proxied
 from voice.bench.failover.leaks import leaked
@@ -45,6 +46,7 @@ QUESTIONS = (
     "Give me a plan for learning the piano.",
     "What would happen if the moon were gone?",
 )
+WAYS = ("spoken", "typed")
 REPLY_WITHIN_S = 60.0
 FRAME_S = 0.02
 TURNS_A_CONVERSATION = 4
@@ -317,7 +319,8 @@ def result(outcomes: Sequence[FailoverOutcome], proxy: FaultProxy, recovered: Ma
                 "silence_ms": round(one.silence_ms, 1),
                 "completed": one.completed,
                 "tier": one.record.get("tier"),
-                "filler": bool(one.record.get("filler")),
+                "own_words_ms": (own := own_words_ms(one.first_audio_ms, one.record)) and round(own, 1),
+                "filler": is_filled(one.record),
                 "offsets_ms": one.record.get("offsets_ms"),
                 "cloud": one.record.get("cloud"),
             }
@@ -327,8 +330,9 @@ def result(outcomes: Sequence[FailoverOutcome], proxy: FaultProxy, recovered: Ma
 
 
 def figures(outcomes: Sequence[FailoverOutcome]) -> dict[str, Any]:
-    """Latency, completeness and silence of some turns."""
+    """Latency, completeness and silence of some turns; ``spoken`` and ``typed`` have the three columns of each."""
     first = {spoken: [one.first_audio_ms for one in outcomes if one.spoken is spoken] for spoken in (True, False)}
+    ways = {way: [(one.first_audio_ms, one.record) for one in outcomes if one.spoken is (way == "spoken")] for way in WAYS}
     answered = [one.completed and one.first_audio_ms is not None for one in outcomes]
     return {
         "voice_to_voice_ms": summary([ms for ms in first[True] if ms is not None]),
@@ -336,7 +340,8 @@ def figures(outcomes: Sequence[FailoverOutcome]) -> dict[str, Any]:
         "answered_share": round(sum(answered) / len(answered), 4) if answered else None,
         "longest_silence_ms": round(max((one.silence_ms for one in outcomes), default=0.0), 1),
         "silence_ms": summary([one.silence_ms for one in outcomes]),
-        "filler_share": round(sum(bool(one.record.get("filler")) for one in outcomes) / len(outcomes), 4) if outcomes else None,
+        "filler_share": columns((one.first_audio_ms, one.record) for one in outcomes)["fillers"]["share"],
+        **{way: columns(heard) for way, heard in ways.items()},
         "answered_by_the_cloud": sum(one.record.get("tier") == "cloud" for one in outcomes),
     }
 
@@ -345,19 +350,15 @@ def show(found: Mapping[str, Any], people: "Console") -> None:
     """Print the result as a table."""
     from rich.table import Table
 
-    table = Table(title="edge and cloud together (ms)")
-    for heading in ("", "spoken p50", "p95", "typed p50", "p95", "answered", "by the cloud", "fillers", "longest silence"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = Table(title="edge and cloud together (ms)", caption=CAPTION)
+    for heading in ("", "", *HEADINGS, "answered", "by the cloud", "longest silence"):
+        table.add_column(heading, justify="right" if heading else "left")
     for name, one in (("healthy", found["healthy"]), (f"faults, {found['turns']} turns", found)):
-        spoken, typed = one["voice_to_voice_ms"], one["typed_to_voice_ms"]
         share = "-" if one["answered_share"] is None else f"{one['answered_share']:.1%}"
-        table.add_row(
-            name,
-            *(str(figures.get(p, "-")) for figures in (spoken, typed) for p in ("p50", "p95")),
-            *(share, str(one["answered_by_the_cloud"])),
-            "-" if one["filler_share"] is None else f"{one['filler_share']:.0%}",
-            str(one["longest_silence_ms"]),
-        )
+        both = (share, str(one["answered_by_the_cloud"]), str(one["longest_silence_ms"]))
+        for way in WAYS:
+            first = way == WAYS[0]
+            table.add_row(name if first else "", way, *cells(one[way]), *(both if first else ()))
     people.print(table)
     people.print(f"faults: {found['faults']}")
     people.print(
