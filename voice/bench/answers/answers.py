@@ -35,6 +35,8 @@ LARGE = "llm-qwen2.5-coder-1.5b"
 STANDIN_TOKENS = 4096
 GREEDY = {"temperature": 0.0}
 """What the assistant does not ask for and an endpoint decides: here the likeliest token, so that an answer can be repeated."""
+TRIES = 3
+"""So often is a conversation had, at most, until every answer of the cloud's in it comes at its pace."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -163,14 +165,29 @@ class _Runner:
         async with _serving(arguments) as server:
             for done in range(total):
                 round_, number = divmod(done, len(cases))
-                if self.cloud is not None:
-                    await self.cloud.idle()  # what an earlier turn has left it to compute would slow this one
-                turns += await converse(
-                    server.url, cases[number], number, repeat=round_, spoken=self._spoken, unpaced=self._unpaced
-                )
+                turns += await self._conversation(server.url, number, round_, tries=1 if warm else TRIES)
                 self._progress(stage, done + 1, total)
                 if not server.process.is_running():
                     raise ServerUnreachable(f"the server of {stage} has ended: {turns[-1].error}")
+        return turns
+
+    async def _conversation(self, url: str, number: int, repeat: int, *, tries: int) -> list[AnsweredTurn]:
+        """Have one, and once more as long as the stand-in had to compute for it: its answers are recorded by then."""
+        turns: list[AnsweredTurn] = []
+        for attempt in range(tries):
+            if self.cloud is not None:
+                await self.cloud.idle()  # what an earlier turn has left it to compute would slow this one
+            turns = await converse(
+                url,
+                self._plan.cases[number],
+                number,
+                repeat=repeat,
+                attempt=attempt,
+                spoken=self._spoken,
+                unpaced=self._unpaced,
+            )
+            if not any(turn.unpaced for turn in turns):
+                break
         return turns
 
     async def _straight(self, standin: StandIn) -> list[AnsweredTurn]:

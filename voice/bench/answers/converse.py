@@ -24,27 +24,34 @@ async def converse(
     number: int,
     *,
     repeat: int = 0,
+    attempt: int = 0,
     spoken: Mapping[str, SpokenQuestion] | None = None,
     unpaced: Callable[[], int] = int,
 ) -> list[AnsweredTurn]:
     """Have the conversation of this number with the server at ``url``, over a connection of its own, for a user of its own.
 
-    ``repeat`` counts how often it was had before. ``spoken`` says how each turn sounds; without it they are typed. ``unpaced``
-    tells how many requests the stand-in for the cloud has had to compute so far.
+    ``repeat`` counts how often it was had before, ``attempt`` how often it was tried in this round. ``spoken`` says how each
+    turn sounds; without it they are typed. ``unpaced`` tells how many requests the stand-in for the cloud has computed so far.
 
     A conversation that breaks off has its error in the last of its turns.
     """
+
+    def begun(place: int) -> AnsweredTurn:
+        return AnsweredTurn(
+            conversation=number, kind=case.kind, repeat=repeat, attempt=attempt, turn=place, said=case.turns[place]
+        )
+
     turns: list[AnsweredTurn] = []
-    user = f"bench answers {number} {repeat}"  # what one user's timers ring, another does not hear
+    user = f"bench answers {number} {repeat} {attempt}"  # what one user's timers ring, another does not hear
     try:
         async with VoiceClient(url, trace=True, user=user) as client:
             for place, said in enumerate(case.turns):
-                turns.append(AnsweredTurn(conversation=number, kind=case.kind, repeat=repeat, turn=place, said=said))
+                turns.append(begun(place))
                 before = unpaced()
                 await _one_turn(client, turns[-1], None if spoken is None else spoken[said])
                 turns[-1].unpaced = unpaced() - before
     except VoiceError as error:
-        turns = turns or [AnsweredTurn(conversation=number, kind=case.kind, repeat=repeat, turn=0, said=case.turns[0])]
+        turns = turns or [begun(0)]
         turns[-1].error = str(error)
     return judged(case, turns)
 

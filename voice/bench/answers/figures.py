@@ -47,6 +47,7 @@ def arm_figures(arm: str, turns: Sequence[AnsweredTurn], first_ms: int | None, *
         "unpaced": {
             "requests": sum(turn.unpaced for turn in turns),
             "turns": sum(turn.unpaced > 0 for turn in turns),
+            "conversations_tried_again": len({(turn.conversation, turn.repeat) for turn in turns if turn.attempt}),
         },
         "errors": sum(turn.error is not None for turn in turns),
         "turns": [asdict(turn) for turn in turns],
@@ -98,33 +99,31 @@ def finish(found: Mapping[str, Any], json: Path | None, people: "Console") -> No
 
 
 def show(found: Mapping[str, Any], people: "Console") -> None:
-    """Print the result as a table."""
+    """Print the result: what was right, and when it was heard."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    kind = "spoken" if found["spoken"] else "typed"
-    table = Table(
-        title=f"{found['conversations']} conversations, {found['turns']} turns, {kind}, each {found['repeat']} ×",
-        caption="right, then ms: own words, first news, played to the end, longest silence before and inside (most)",
-        box=SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
+    how = "spoken" if found["spoken"] else "typed"
+    kept: dict[str, Any] = {"box": SIMPLE_HEAD, "padding": (0, 0, 0, 1)}
+    asked = f"{found['conversations']} conversations, {found['turns']} turns, {how}, {found['repeat']} ×"
+    quality = Table(title=f"right, of {asked}", caption="cost: of 1000 turns", **kept)
+    speed = Table(
+        title="ms from the end of the question", caption="silence: the longest before the reply and inside it", **kept
     )
-    headings = ("arm", "right", *KINDS, "own p50", "p95", "news p50", "end p50", "before", "inside", "cost/1000")
-    for heading in (*headings, "none", "again"):
-        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for heading in ("arm", "all", *KINDS, "none", "again", "cost"):
+        quality.add_column(heading, justify="left" if heading == "arm" else "right")
+    for heading in ("arm", "sound", "own p50", "p95", "news", "p95", "end", "silence", "inside"):
+        speed.add_column(heading, justify="left" if heading == "arm" else "right")
     for one in found["arms"]:
-        silence = one["longest_silence_ms"]
-        table.add_row(
-            title(one),
-            *(f"{right:g}/{of}" for right, of in (one["all"], *(one["kinds"][kind] for kind in KINDS))),
-            *(_rounded(one["own_words_ms"].get(p)) for p in ("p50", "p95")),
-            *(_rounded(one[name].get("p50")) for name in ("first_news_ms", "answer_complete_ms")),
-            *(_rounded(silence[where].get("max")) for where in ("before", "inside")),
-            f"{one['cost']['thousand_turns']:.3f}",
-            str(one["no_answer"]),
-            str(one["repeats"]),
-        )
-    people.print(table)
+        right = (f"{right:g}/{of}" for right, of in (one["all"], *(one["kinds"][kind] for kind in KINDS)))
+        spent = f"{one['cost']['thousand_turns']:.3f}"
+        quality.add_row(title(one), *right, str(one["no_answer"]), str(one["repeats"]), spent)
+        own, news, silence = one["own_words_ms"], one["first_news_ms"], one["longest_silence_ms"]
+        times = (one["first_sound_ms"].get("p50"), *(of.get(p) for of in (own, news) for p in ("p50", "p95")))
+        ends = (one["answer_complete_ms"].get("p50"), silence["before"].get("max"), silence["inside"].get("max"))
+        speed.add_row(title(one), *map(_rounded, (*times, *ends)))
+    people.print(quality)
+    people.print(speed)
     for one in found["arms"]:
         if one["unpaced"]["requests"] or one["errors"]:
             requests, turns = one["unpaced"]["requests"], one["unpaced"]["turns"]

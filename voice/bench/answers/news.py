@@ -8,6 +8,7 @@ is the same one, but for a plural or a possessive ending.
 import re
 from collections.abc import Iterable
 
+_LIST_MARK = re.compile(r"\s*\d{1,2}[.)]\s+(?=\S)")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _FUNCTION_WORDS = frozenset(
     """
@@ -41,7 +42,8 @@ def first_news(text: str, known: Iterable[str]) -> float | None:
         known: the words of the question, as :func:`normal_words` gives them.
     """
     before = {_stem(word) for word in known}
-    for match in _WORD.finditer(text):
+    mark = _LIST_MARK.match(text)
+    for match in _WORD.finditer(text, mark.end() if mark else 0):
         word = _plain(match.group())
         if word not in _FUNCTION_WORDS and _stem(word) not in before:
             return match.start() / len(text)

@@ -17,6 +17,7 @@ class AnsweredTurn:
 
     Attributes:
         conversation: its place among those that were asked, from 0, and ``turn`` the turn's in it.
+        repeat: the round, from 0, and ``attempt`` how often the conversation was tried in it before.
         understood: what the recogniser made of it.
         reply: all that was heard; ``own`` of it without fillers, excuses and bridges.
         tier: the largest that had a part in it; ``None`` when nobody answered.
@@ -32,6 +33,7 @@ class AnsweredTurn:
     conversation: int
     kind: str
     repeat: int
+    attempt: int = 0
     turn: int
     said: str
     understood: str = ""
