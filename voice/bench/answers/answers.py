@@ -14,6 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from voice.bench import server as server_process
 from voice.bench.answers.arms import PACED, ArmPlaces, chosen_arms, first_token_times, priced, server_settings
 from voice.bench.answers.cases import AnswerCase, read_cases
@@ -167,7 +169,7 @@ class _Runner:
                 round_, number = divmod(done, len(cases))
                 turns += await self._conversation(server.url, number, round_, tries=1 if warm else TRIES)
                 self._progress(stage, done + 1, total)
-                if not server.process.is_running():
+                if turns[-1].error and not _runs(server.process):
                     raise ServerUnreachable(f"the server of {stage} has ended: {turns[-1].error}")
         return turns
 
@@ -204,6 +206,10 @@ class _Runner:
 
     def _figures(self, arm: str, turns: Sequence[AnsweredTurn], first_ms: int | None = None) -> dict[str, Any]:
         return arm_figures(arm, turns, first_ms, repeat=self._plan.repeat, currency=self._config.cost.currency)
+
+
+def _runs(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
 
 
 @asynccontextmanager

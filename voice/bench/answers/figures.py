@@ -13,6 +13,7 @@ from voice.bench.report import summary, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MARKERS = "osD^"
 TIMES = ("own_words_ms", "first_sound_ms", "first_news_ms", "answer_complete_ms")
 
 
@@ -147,18 +148,19 @@ def plot(found: Mapping[str, Any], path: Path) -> bool:
     from matplotlib import pyplot
 
     figure, (soon, cheap) = pyplot.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
-    for one in found["arms"]:
+    for number, one in enumerate(found["arms"]):
         right, of = one["all"]
-        places = ((soon, one["own_words_ms"].get("p50")), (cheap, one["cost"]["thousand_turns"]))
-        for axes, x in places:
+        how = {"color": f"C{number % 10}", "marker": _MARKERS[number // 10 % len(_MARKERS)], "label": title(one)}
+        for axes, x in ((soon, one["own_words_ms"].get("p50")), (cheap, one["cost"]["thousand_turns"])):
             if x is not None and of:
-                axes.scatter([x], [right / of])
-                axes.annotate(title(one), (x, right / of), xytext=(5, 4), textcoords="offset points", fontsize=8)
+                axes.scatter([x], [right / of], **how)
     soon.set(xlabel="own words heard, ms (p50)", ylabel="share of conversations that are right", ylim=(0, 1))
     cheap.set(xlabel=f"cost of 1000 turns, {_currency(found)}")
     for axes in (soon, cheap):
         axes.grid(alpha=0.3)
-        axes.margins(x=0.25)
+        axes.set_xlim(left=0)
+    if found["arms"]:
+        cheap.legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
     return True
