@@ -84,8 +84,8 @@ def answers(
 ) -> None:
     """Whole conversations with replies that can be checked: who is right, how soon, with what silences, and for how much.
 
-    A turn takes about 5 s, so 86 of them take 7 minutes an arm; cloud and hybrid take one pass more, in which the cloud's
-    answers are recorded: they are then played back at the chosen pace, since its model runs on this machine, too.
+    A turn takes about 5 s, 86 of them 7 minutes an arm; cloud and hybrid take that for each pace, and once more before: the
+    cloud's answers are recorded then, and played back at the pace, since its model shares this machine.
     """
     from voice.bench.answers import answers as bench
     from voice.bench.answers.figures import finish

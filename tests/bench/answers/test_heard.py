@@ -147,6 +147,7 @@ def test_own_is_what_the_record_holds(clauses: list[str], said: Mapping[str, Any
         ({}, {"small": 5}, "small"),
         ({"cloud": {"words": [["edge", 2], ["cloud", 2], ["edge", 1]]}}, {"small": 3, "cloud": 2}, "cloud"),
         ({"cloud": {"words": []}}, {"small": 5}, "small"),
+        ({"answer": "Oslo.", "cloud": 3}, {"small": 5}, "small"),
         ({"answer": {"words": [["edge", 2], ["large", 3]]}, "cloud": None}, {"small": 2, "large": 3}, "large"),
         ({"skill": "clock"}, {"skill": 5}, "skill"),
     ],

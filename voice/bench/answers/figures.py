@@ -158,7 +158,7 @@ def plot(found: Mapping[str, Any], path: Path) -> bool:
     cheap.set(xlabel=f"cost of 1000 turns, {_currency(found)}")
     for axes in (soon, cheap):
         axes.grid(alpha=0.3)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(1.1 * axes.dataLim.x1, 1e-3) if axes.collections else 1)
     if found["arms"]:
         cheap.legend(loc="lower right", fontsize=8)
     figure.savefig(path, dpi=120)

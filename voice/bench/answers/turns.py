@@ -69,8 +69,8 @@ class AnsweredTurn:
         self.no_answer = self.own_words_ms is None
         self.words = words_by_tier(record, len(normal_words(self.own)))
         self.tier = None if self.no_answer else answered_by(self.words)
-        self.fallback = (record.get("cloud") or {}).get("fallback")
-        self.cost = {name: float((record.get("cost") or {}).get(name) or 0.0) for name in ("edge", "cloud")}
+        self.fallback = _part(record, "cloud").get("fallback")
+        self.cost = {name: float(_part(record, "cost").get(name) or 0.0) for name in ("edge", "cloud")}
 
 
 def words_by_tier(record: Mapping[str, Any], spoken: int) -> dict[str, int]:
@@ -79,12 +79,18 @@ def words_by_tier(record: Mapping[str, Any], spoken: int) -> dict[str, int]:
         return {}
     if record.get("skill"):
         return {"skill": spoken}
-    pairs = (record.get("answer") or {}).get("words") or (record.get("cloud") or {}).get("words") or [["edge", spoken]]
+    pairs = _part(record, "answer").get("words") or _part(record, "cloud").get("words") or [["edge", spoken]]
     words: dict[str, int] = {}
     for tier, count in pairs:
         name = "small" if tier == "edge" else str(tier)
         words[name] = words.get(name, 0) + int(count)
     return words
+
+
+def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a record; empty where it has none: not every turn has all of them."""
+    part = record.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def answered_by(words: Mapping[str, int]) -> str:
