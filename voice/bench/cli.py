@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure: latency with cut-offs, recognition, end of turn, barge-in, the microphone, synthesis, models, drafting.",
+    help="Measure answers, latency, cut-offs, recognition, end of turn, barge-in, the microphone, synthesis, models, drafting.",
 )
 
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result, with the machine, to this file.")]
@@ -58,6 +58,43 @@ async def _latency(
     if json is not None:
         write_json(json, found)
         bench.plot(found, json.with_suffix(".png"))
+
+
+@app.command(epilog="voice bench answers --json answers.json    voice bench answers --arms edge,cloud --limit 20 --repeat 3")
+def answers(
+    context: typer.Context,
+    *,
+    json: Json = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help='Conversations of your own: lines with "kind", "turns", "accept", "reject".'),
+    ] = None,
+    arms: Annotated[
+        str, typer.Option(help="Who answers: edge, two (speeds), cloud, hybrid, hybrid-two, speculative, large.")
+    ] = "edge,two,cloud,hybrid,speculative,large",
+    first: Annotated[
+        str, typer.Option("--cloud-first-token-ms", help="The cloud's pace; cloud and hybrid are measured with each.")
+    ] = "150,600,1500",
+    spoken: Annotated[bool, typer.Option("--spoken", help="Say each turn aloud instead of typing it.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many conversations, evenly spread.")] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Have each conversation so often in each arm.")] = 1,
+    large: Annotated[
+        str, typer.Option("--large-model", metavar="NAME|FILE", help="The cloud's, and voice verifier's.")
+    ] = "llm-qwen2.5-coder-1.5b",
+) -> None:
+    """Whole conversations with replies that can be checked: who is right, how soon, with what silences, and for how much.
+
+    A turn takes about 5 s, 86 of them 7 minutes an arm; cloud and hybrid take that for each pace, and once more before: the
+    cloud's answers are recorded then, and played back at the pace, since its model shares this machine.
+    """
+    from voice.bench.answers import answers as bench
+    from voice.bench.answers.figures import finish
+
+    config = settings(context)
+    plan = bench.plan(manifest, limit, arms, first, repeat=repeat, spoken=spoken, large=large)
+    with progress_bar() as bar:
+        found = run(bench.run(options(context), config, plan, stages(bar)))
+    finish(found, json, console())
 
 
 @app.command(epilog="voice bench failover --turns 40 --json failover.json")

@@ -98,14 +98,15 @@ def _drafting(config: Config, proxy: DraftFaults) -> Config:
 
 
 @asynccontextmanager
-async def verifier(port: int) -> AsyncIterator[str]:
-    """``voice verifier`` with its defaults in a process of its own, on one thread; gives its address.
+async def verifier(port: int, *overrides: str) -> AsyncIterator[str]:
+    """``voice verifier`` in a process of its own, on one thread unless ``overrides`` say otherwise; gives its address.
 
     Raises:
         ConfigError: it does not start.
     """
+    settings = [word for override in ("verifier.threads=1", *overrides) for word in ("--set", override)]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "voice", "--set", "verifier.threads=1", "verifier", "--port", str(port)),
+        *(sys.executable, "-m", "voice", *settings, "verifier", "--port", str(port)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

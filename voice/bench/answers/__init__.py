@@ -1,0 +1,1 @@
+"""The answers benchmark: whole conversations that can be checked, by who answers them."""
