@@ -4,6 +4,6 @@
 is it?) → ``tune`` (the fastest good quantisation of a language model on this machine).
 """
 
-from voice.models.store import home, locate
+from voice.models.store import chat_settings, home, locate
 
-__all__ = ["home", "locate"]
+__all__ = ["chat_settings", "home", "locate"]
