@@ -1,11 +1,11 @@
-"""``voice models``: list, fetch, verify, tune."""
+"""``voice models``: list, fetch, verify, tune, propose."""
 
 import json
 import math
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,10 +16,16 @@ from voice.models import manifest, store
 from voice.models.manifest import Model
 from voice.models.sources import Order
 
+if TYPE_CHECKING:
+    from voice.models.propose import Measured
+
 app = typer.Typer(no_args_is_help=True, help="The models: what is on this machine, and is it right?")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Names of models; without any, those of the default configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table.")]
+
+FASTER = (2, 4, 8)
+"""What machines would be offered that are so many times faster."""
 
 STYLE = {"ready": "green", "tuned": "green", "missing": "yellow", "damaged": "red"}
 
@@ -116,6 +122,73 @@ def tune(
     results = [_tune_one(model, force=force, quiet=as_json) for model in models if model.role == "llm"]
     if as_json:
         _print_json(results)
+
+
+@app.command()
+def propose(
+    names: Annotated[list[str] | None, typer.Argument(help="Chat models; without any, all that are on this machine.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the chat models that are here, ask each the same 24 questions, and say which one or two suit this machine.
+
+    Takes about a minute for each model of one to two gigabytes.
+    """
+    from voice.models import propose as proposing
+
+    wanted = [manifest.load().get(name) for name in names or []] or list(manifest.load().model)
+    if names and (wrong := [model.name for model in wanted if model.role != "llm"]):
+        raise typer.BadParameter(f"{wrong[0]} is not a language model", param_hint="NAMES")
+    models = wanted if names else proposing.present(wanted)
+    measured = []
+    with Console(stderr=True).status("measuring", spinner="dots") as status:
+        for model in models:
+            status.update(f"measuring {model.name}")
+            measured.append(proposing.measure(model))
+    if as_json:
+        _print_json(_proposed(measured))
+    else:
+        _show_proposal(measured)
+
+
+def _proposed(measured: "Sequence[Measured]") -> dict[str, object]:
+    import msgspec
+
+    from voice.models.propose import faster
+    from voice.models.propose import propose as choose
+
+    return {
+        "measured": msgspec.to_builtins(list(measured)),
+        "proposal": msgspec.to_builtins(choose(measured)),
+        "faster": {str(times): msgspec.to_builtins(choose(faster(measured, times))) for times in FASTER},
+    }
+
+
+def _show_proposal(measured: "Sequence[Measured]") -> None:
+    from voice.models.propose import faster
+    from voice.models.propose import propose as choose
+    from voice.models.questions import QUESTIONS
+
+    out = Console()
+    table = Table("name", "36 tokens", "1 token", "first clause", "memory", "right", "")
+    for one in measured:
+        if one.failure:
+            table.add_row(one.name, "-", "-", "-", "-", "-", one.failure)
+            continue
+        waits = (_figure(one.prefill_ms, "ms"), _figure(one.decode_ms, "ms"), _figure(one.first_clause_ms, "ms", digits=0))
+        table.add_row(one.name, *waits, f"{one.memory_bytes / 1e6:.0f} MB", f"{one.right} of {len(QUESTIONS)}", "")
+    out.print(table)
+    proposal = choose(measured)
+    if proposal is None:
+        out.print("no chat model runs here; scripts/start gets the default one")
+        raise typer.Exit(1)
+    out.print(f"llm.model = {proposal.opener!r}: {proposal.opener_because}", highlight=False)
+    out.print(f"llm.large = {proposal.second!r}: {proposal.second_because}", highlight=False)
+    for times in FASTER:
+        there = choose(faster(measured, times))
+        if there is not None:
+            second = f", then {there.second}" if there.second else ""
+            out.print(f"a machine {times} times faster: {there.opener}{second}", highlight=False, style="dim")
 
 
 def _tune_one(model: Model, *, force: bool, quiet: bool) -> object:
