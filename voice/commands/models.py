@@ -76,7 +76,7 @@ def fetch(
     fetched: dict[str, list[str]] = {}
     models = _choose(names, every=every)
     for model in models:
-        with _Bar(model.name) as bar:
+        with Bar(model.name) as bar:
             fetched[model.name] = fetch_one(model, order=order, force=force, reporter=bar)
         if fetched[model.name] and not as_json:
             Console(stderr=True).print(f"fetched {model.name} ({model.size_bytes / 1e6:.1f} MB)", highlight=False)
@@ -257,7 +257,7 @@ def _without_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-class _Bar:
+class Bar:
     """A progress bar on stderr that appears when there is something to show."""
 
     def __init__(self, name: str) -> None:
@@ -267,24 +267,27 @@ class _Bar:
         self._name = name
         self._task: TaskID | None = None
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "Bar":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def total(self, size_bytes: int) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(self._name)
         self._progress.reset(self._task, total=size_bytes)
 
     def advance(self, size_bytes: int) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         if self._task is not None:
             task = self._progress.tasks[0]
             self._progress.update(self._task, completed=min(task.completed + size_bytes, task.total or 0))
 
     def say(self, text: str) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         self._progress.console.print(text, highlight=False)
 
 
