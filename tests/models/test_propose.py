@@ -63,6 +63,11 @@ def test_nothing_is_proposed_where_nothing_runs() -> None:
     assert propose.propose([BROKEN]) is None
 
 
+def test_a_busy_machine_is_told_of() -> None:
+    assert propose.disturbance(0.3, 2) == ""
+    assert "load 10.4 on 2 cores" in propose.disturbance(10.4, 2)
+
+
 measurements = st.builds(
     Measured,
     name=st.text(min_size=1, max_size=3),

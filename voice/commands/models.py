@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from voice.core.cpu import cores
 from voice.models import manifest, store
 from voice.models.manifest import Model
 from voice.models.sources import Order
@@ -140,15 +142,18 @@ def propose(
     if names and (wrong := [model.name for model in wanted if model.role != "llm"]):
         raise typer.BadParameter(f"{wrong[0]} is not a language model", param_hint="NAMES")
     models = wanted if names else proposing.present(wanted)
+    caution = proposing.disturbance(os.getloadavg()[0], cores()) if hasattr(os, "getloadavg") else ""
     measured = []
     with Console(stderr=True).status("measuring", spinner="dots") as status:
         for model in models:
             status.update(f"measuring {model.name}")
             measured.append(proposing.measure(model))
     if as_json:
-        _print_json(_proposed(measured))
-    else:
-        _show_proposal(measured)
+        _print_json({**_proposed(measured), "caution": caution})
+        return
+    if caution:
+        Console(stderr=True).print(caution, style="yellow", highlight=False)
+    _show_proposal(measured)
 
 
 def _proposed(measured: "Sequence[Measured]") -> dict[str, object]:

@@ -105,6 +105,18 @@ def faster(measured: Sequence[Measured], times: float) -> list[Measured]:
     ]
 
 
+def disturbance(load: float, cores: int) -> str:
+    """A caution where other programs compute beside a measurement; empty where hardly any do.
+
+    Args:
+        load: how many programs have wanted a core in the last minute.
+        cores: how many there are.
+    """
+    if load < 0.5 * cores:
+        return ""
+    return f"other programs were busy (load {load:.1f} on {cores} cores): alone, everything here is faster"
+
+
 def measure(model: Model, *, run: Runner | None = None) -> Measured:
     """Measure one model, tuned if it was. Takes half a minute to minutes.
 
