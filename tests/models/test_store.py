@@ -3,13 +3,14 @@ import hashlib
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.models.conftest import CONFIG, WEIGHTS
+from tests.models.conftest import CONFIG, WEIGHTS, a_model
 from voice.core.errors import ModelError, ModelMissing
-from voice.models import files, home, locate, store, tuned
+from voice.models import chat_settings, files, home, locate, manifest, store, tuned
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned
 
@@ -155,3 +156,13 @@ def test_verify_hashes_again_what_the_stamp_would_let_pass(folder: Path, model: 
     files.remember(folder, "config.json", files.look(folder / "config.json", model.files[1].sha256))  # a forged stamp
     assert store.report(model).state == "ready"
     assert store.report(model, hash_again=True).state == "damaged"
+
+
+def test_chat_settings_are_found_by_the_name_and_by_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = manifest.ChatSettings(temperature=0.7)
+    only = msgspec.structs.replace(a_model(role="llm"), chat=told)
+    monkeypatch.setattr(manifest, "load", lambda: manifest.Manifest(schema=1, model=(only,)))
+    assert chat_settings("tiny") == told
+    assert chat_settings(str(home / "models/tiny/tuned-q8_0.gguf")) == told
+    assert chat_settings(str(home / "elsewhere/tiny/model.bin")) is None
+    assert chat_settings("/my/own.gguf") is None

@@ -6,7 +6,7 @@ from voice.reply.repeats import Repeats, Verdict, asks_again
 from voice.tts.clauses import ClauseSplitter
 
 JOKE = "What's the most ridiculous joke you've ever heard?"
-TEXTS = st.lists(st.sampled_from("the sea is deep. blue and, cold! five not why? it".split()), max_size=30).map(" ".join)
+TEXTS = st.lists(st.sampled_from("the sea is shallow. blue and, cold! five not why? it".split()), max_size=30).map(" ".join)
 UNIQUE = st.lists(st.text("abcdefgh", min_size=4, max_size=9), min_size=4, max_size=12, unique=True)
 
 

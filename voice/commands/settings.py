@@ -34,7 +34,8 @@ def _keys(section: Section) -> str:
         kind: object = type(section).__annotations__[key]
         choices = f"One of {', '.join(get_args(kind))}." if get_origin(kind) is Literal else ""
         lines.append(_comment(" ".join(filter(None, (notes.get(key, ""), choices)))))
-        lines.append(f"{key} = {_literal(getattr(section, key))}\n")
+        value = getattr(section, key)
+        lines.append(f"# {key} = (not set)\n" if value is None else f"{key} = {_literal(value)}\n")
     return "".join(lines)
 
 

@@ -13,7 +13,13 @@ from voice.core.config import Config
 
 def verifier(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option(help="A name of voice models list, or a GGUF file.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A name of voice models list, or a GGUF file. llm-qwen2.5-coder-1.5b verifies what "
+            "llm-qwen2.5-coder-0.5b (as llm.model) drafts."
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; beyond this machine it needs verifier.token.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free port.")] = None,
 ) -> None:

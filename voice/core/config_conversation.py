@@ -101,10 +101,11 @@ class LlmConfig(Section, frozen=True):
     conversations: int = 8
     """Conversations that may be open at the same time."""
     max_reply_tokens: int = 120
-    temperature: float = 0.0
-    """0 is greedy."""
-    top_p: float = 0.95
-    repeat_penalty: float = 1.1
+    temperature: float | None = None
+    """0 is greedy. Not set: as the model's entry in the manifest says, else 0; top_p and repeat_penalty, too, else 0.95 and
+    1.1. What is set holds for the larger model as well."""
+    top_p: float | None = None
+    repeat_penalty: float | None = None
     seed: int = 1
     system_prompt: str = (
         "You are a helpful voice assistant. Answer in one or two short spoken sentences. "
@@ -119,9 +120,9 @@ class LlmConfig(Section, frozen=True):
         require(
             1 <= self.max_reply_tokens < self.context_tokens, "max_reply_tokens must be at least 1 and below context_tokens"
         )
-        require(0 <= self.temperature <= 2, "temperature must be 0 to 2")
-        require(0 < self.top_p <= 1, "top_p must be above 0 and at most 1")
-        require(1 <= self.repeat_penalty <= 2, "repeat_penalty must be 1 to 2")
+        require(self.temperature is None or 0 <= self.temperature <= 2, "temperature must be 0 to 2")
+        require(self.top_p is None or 0 < self.top_p <= 1, "top_p must be above 0 and at most 1")
+        require(self.repeat_penalty is None or 1 <= self.repeat_penalty <= 2, "repeat_penalty must be 1 to 2")
 
 
 class TtsConfig(Section, frozen=True):

@@ -17,6 +17,7 @@ from voice.core.interfaces import Message, Token
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
 from voice.llm.llamacpp import Runtime, Sampler
 from voice.llm.prompts import Prompts
+from voice.llm.sampling import sampling
 from voice.llm.sequence import Job, JobKind, JobOutcome, Probe, Selection, SequenceSlot, Stats
 from voice.llm.stream import Result, TokenStream
 from voice.llm.template import Prompt
@@ -48,6 +49,7 @@ class EdgeModel:
         self._yields = yields
         self._exact = exact
         self.path = Path(models.locate(config.model))
+        self._sampling = sampling(config, models.chat_settings(config.model))
         self._engine = Engine(
             self._load,
             conversations=config.conversations,
@@ -107,11 +109,12 @@ class EdgeModel:
         )
 
     def _sampler(self, anew: bool) -> Sampler:
+        chosen = self._sampling
         return Sampler(
             self._runtime.vocabulary,
-            temperature=max(self.config.temperature, ANEW_TEMPERATURE) if anew else self.config.temperature,
-            top_p=self.config.top_p,
-            repeat_penalty=self.config.repeat_penalty,
+            temperature=max(chosen.temperature, ANEW_TEMPERATURE) if anew else chosen.temperature,
+            top_p=chosen.top_p,
+            repeat_penalty=chosen.repeat_penalty,
             seed=self.config.seed + anew,
         )
 

@@ -72,8 +72,9 @@ def fetch(
     root = store.home() / "models"
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = root / f".{model.name}.lock"
-        with files.locked(lock, on_wait=lambda: reporter.say(f"another process is fetching {model.name}; waiting for it")):
+        with files.locked(
+            lock_of(model), on_wait=lambda: reporter.say(f"another process is fetching {model.name}; waiting for it")
+        ):
             for stale in root.glob(f".fetch-{model.name}-*"):  # of a process that was killed: the lock is ours
                 shutil.rmtree(stale, ignore_errors=True)
             wanted = [file for file in model.files if force or not _is_right(model, file)]
@@ -84,6 +85,11 @@ def fetch(
             return [file.path for file in wanted]
     except OSError as error:
         raise ModelFetchError(f"{model.name}: {_explain(error, root)}") from error
+
+
+def lock_of(model: Model) -> Path:
+    """The file whose lock a fetch of this model holds."""
+    return store.home() / "models" / f".{model.name}.lock"
 
 
 def _is_right(model: Model, file: ModelFile) -> bool:

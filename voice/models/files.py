@@ -108,6 +108,17 @@ def locked(path: Path, *, on_wait: Callable[[], None] = lambda: None, timeout_s:
         yield
 
 
+def is_locked(path: Path) -> bool:
+    """Whether another process, or another part of this one, holds the lock on ``path`` now."""
+    if not path.exists():
+        return False
+    try:
+        with path.open("a") as file:
+            return not _take_lock(file)
+    except OSError:
+        return False
+
+
 def _take_lock(file: IO[str]) -> bool:
     """Lock an open file against other processes, by what this system has for it; False while another one holds it."""
     try:

@@ -36,6 +36,26 @@ class Upstream(_Table, frozen=True):
     revision: str
 
 
+class ChatSettings(_Table, frozen=True):
+    """How a language model chooses its words best: what its maker recommends, or what was found here."""
+
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 0.95
+    repeat_penalty: float = 1.1
+    """1 is none."""
+    note: str = ""
+    """Where the values come from."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature <= 2:
+            raise ValueError("chat.temperature must be 0 to 2")
+        if not 0 < self.top_p <= 1:
+            raise ValueError("chat.top_p must be above 0 and at most 1")
+        if not 1 <= self.repeat_penalty <= 2:
+            raise ValueError("chat.repeat_penalty must be 1 to 2")
+
+
 class ModelFile(_Table, frozen=True):
     """One file. It is what its size and SHA-256 say, wherever it comes from."""
 
@@ -82,6 +102,8 @@ class Model(_Table, frozen=True):
     upstream: Upstream | None = None
     default: bool = False
     """The default configuration needs it."""
+    chat: ChatSettings | None = None
+    """Of a language model."""
 
     def __post_init__(self) -> None:
         if not self.name or set(self.name) & set("/\\") or self.name.startswith("."):
@@ -90,6 +112,8 @@ class Model(_Table, frozen=True):
             raise ValueError(f"{self.name}: exactly one file must be primary")
         if len({file.path for file in self.files}) != len(self.files):
             raise ValueError(f"{self.name}: two files have the same path")
+        if self.chat is not None and self.role != "llm":
+            raise ValueError(f"{self.name}: chat settings are for the role llm alone")
         packages = [wheel.package for wheel in self.wheels]
         for file in self.files:
             for package, _ in file.members():

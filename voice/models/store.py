@@ -12,7 +12,7 @@ import platformdirs
 
 from voice.core.errors import ModelError, ModelMissing
 from voice.models import files, manifest, tuned
-from voice.models.manifest import Model, ModelFile
+from voice.models.manifest import ChatSettings, Model, ModelFile
 
 State = Literal["ready", "tuned", "missing", "damaged"]
 
@@ -55,6 +55,21 @@ def locate(name_or_path: str) -> Path:
         folder, choice.file, choice.size_bytes, choice.sha256, what=model.name, cure=f"voice models tune {model.name} --force"
     )
     return folder / choice.file
+
+
+def named(name_or_path: str) -> Model | None:
+    """The model of the manifest that is called so, or in whose folder such a file lies; None for the user's own."""
+    known = manifest.load()
+    if (model := known.find(name_or_path)) is not None:
+        return model
+    folder = Path(name_or_path).parent
+    return known.find(folder.name) if folder == folder_of(folder.name) else None
+
+
+def chat_settings(name_or_path: str) -> ChatSettings | None:
+    """How a language model chooses its words best, by its name or its file; None where the manifest does not say."""
+    model = named(name_or_path)
+    return None if model is None else model.chat
 
 
 def check(model: Model, file: ModelFile, *, hash_again: bool = False) -> None:

@@ -3,7 +3,8 @@
 ``python -m voice.models.trial quantise SOURCE TARGET q4_0`` writes another quantisation; with ``weighed`` behind it, one made
 by the importance of each column (:mod:`voice.models.importance`);
 ``python -m voice.models.trial measure FILE THREADS REFERENCE.npz`` prints a JSON object with ``prefill_ms``, ``decode_ms``,
-``agreement`` and ``divergence``. When REFERENCE.npz does not exist yet, the file answers the prompts and becomes it.
+``agreement`` and ``divergence``. When REFERENCE.npz does not exist yet, the file answers the prompts and becomes it;
+``python -m voice.models.trial time FILE THREADS`` prints the two times alone.
 
 Strategy: closeness is measured where it can be measured exactly, with the reference's own answers forced on the candidate: how
 often is the reference's next token also the candidate's first choice, and how far are their distributions apart? Free-running
@@ -215,9 +216,12 @@ def main(arguments: Sequence[str]) -> None:
         quantise(Path(arguments[1]), Path(arguments[2]), arguments[3], weighed="weighed" in arguments[4:])
         return
     engine = TrialEngine(Path(arguments[1]), threads=int(arguments[2]))
-    agreement, distance = compare(engine, Path(arguments[3]))
+    result: dict[str, float] = {}
+    if arguments[0] == "measure":
+        agreement, distance = compare(engine, Path(arguments[3]))
+        result |= {"agreement": agreement, "divergence": distance}
     prefill_ms, decode_ms = time_it(engine)
-    result = {"prefill_ms": prefill_ms, "decode_ms": decode_ms, "agreement": agreement, "divergence": distance}
+    result |= {"prefill_ms": prefill_ms, "decode_ms": decode_ms}
     sys.stdout.write(json.dumps(result) + "\n")
 
 

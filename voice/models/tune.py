@@ -9,17 +9,13 @@ import importlib.metadata
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from voice.core import cpu
 from voice.core.errors import ModelError
-from voice.core.openmp import spin_briefly
-from voice.models import files, store, tuned
+from voice.models import child, files, store, tuned
 from voice.models.manifest import Model
 from voice.models.tuned import Trial, Tuned
 
@@ -151,15 +147,4 @@ def _llama_version() -> str:
 
 
 def _run_child(arguments: Sequence[str]) -> str:
-    spin_briefly()  # what is measured is what the assistant will do
-    command = [sys.executable, "-m", "voice.models.trial", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"took longer than {DEADLINE_S:.0f} s") from error
-    if done.returncode < 0:
-        raise RuntimeError(f"crashed: {signal.strsignal(-done.returncode)}")
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise RuntimeError(lines[-1][:200])
-    return done.stdout
+    return child.run("voice.models.trial", arguments, deadline_s=DEADLINE_S)

@@ -8,16 +8,34 @@ import numpy as np
 import pytest
 
 from tests.fakes.virtual_time import run_virtual
+from voice.bench.speculative import quantised as models
 from voice.bench.speculative.grid import _extremes, mean_speedups, plot
 from voice.bench.speculative.paced_verifier import OfferedVerifier, PacedVerifier, Recorded
 from voice.bench.speculative.parts import _drafted, _first_choice, _fit, _wrong
 from voice.bench.speculative.prompts import prompts
 from voice.bench.speculative.speculative import acceptance_by_kind
+from voice.core.errors import ModelMissing
 from voice.draft.acceptance import GREEDY, Proposal
 from voice.draft.reply_options import DraftTally
 from voice.draft.verifier import Block
+from voice.models import store
 
 RECORD = Recorded("x", (1, 2, 3), tuple(range(10, 30)))
+
+
+def test_the_small_model_drafts_for_the_large_one_where_both_are_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(name: str) -> Path:
+        return tmp_path / name
+
+    def absent(name: str) -> Path:
+        raise ModelMissing(name)
+
+    monkeypatch.setattr(models, "quantised", lambda name, kind: Path(f"{name}.{kind}"))
+    monkeypatch.setattr(store, "locate", here)
+    assert models.pair(None, edge_model="e") == (tmp_path / models.SMALL, tmp_path / models.LARGE)
+    assert models.pair("m", edge_model="e") == (Path("m.q4_0"), Path("m.q8_0"))
+    monkeypatch.setattr(store, "locate", absent)
+    assert models.pair(None, edge_model="e") == (Path("e.q4_0"), Path("e.q8_0"))
 
 
 def test_two_hundred_different_prompts_of_five_kinds() -> None:

@@ -1,4 +1,4 @@
-"""Two models of one family: the same weights, quantised differently."""
+"""Two models of one family: a small and a large one, or the same weights, quantised differently."""
 
 import subprocess
 import sys
@@ -9,6 +9,29 @@ from voice.models import files, manifest, store
 from voice.models.store import as_shipped, home
 
 _WITHIN_S = 600.0
+
+
+SMALL, LARGE = "llm-qwen2.5-coder-0.5b", "llm-qwen2.5-coder-1.5b"
+"""They share a tokenizer and a chat template."""
+
+
+def pair(of: str | None, *, edge_model: str) -> tuple[Path, Path]:
+    """The file that drafts and the one that verifies.
+
+    Args:
+        of: a model of which both are made, as ``q4_0`` and ``q8_0``. Without one the small and the large model are taken,
+            where both are here, else ``edge_model`` is.
+        edge_model: see there.
+
+    Raises:
+        ModelError: as :func:`quantised`.
+    """
+    if of is None:
+        try:
+            return store.locate(SMALL), store.locate(LARGE)
+        except ModelError:
+            of = edge_model
+    return quantised(of, "q4_0"), quantised(of, "q8_0")
 
 
 def quantised(name_or_path: str, kind: str) -> Path:
