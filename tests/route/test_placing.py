@@ -94,7 +94,7 @@ def test_a_turn_in_another_language_stays_like_a_private_one_and_so_does_the_nex
     placing.begin_turn()
     decision = placing.place("soy seropositivo desde hace tres años", reachable)
     assert decision.choice.route == "edge"
-    assert decision.choice.reasons == ("there are no privacy rules for Spanish: it stays on the device",)
+    assert decision.choice.reasons[0] == "there are no privacy rules for Spanish: it stays on the device"
     assert placing.withholds("edge")
     assert "seropositivo" not in placing.hide("soy seropositivo desde hace tres años")
     placing.begin_turn()
