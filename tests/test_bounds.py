@@ -57,9 +57,9 @@ OWNED: dict[str, str] = {
     "draft/loop.py DraftedReply._force": "the reply's LeavingTasks own it, which the reply waits for",
     "draft/remote.py RemoteVerifier.__init__": "aclose cancels it and waits for it",
     "mic/connection.py ServerConnection._converse": "cancels all three and waits for them",
-    "reply/cloud_request.py CloudRequest.__init__": "end cancels it and waits for it",
-    "reply/race.py Race.enter_cloud": "leave_cloud drops it, which aclose calls",
-    "reply/race.py Race.wait": "leave_edge drops the edge's; the other one ends with the call",
+    "reply/answer.py Answer._opening": "ends with the call",
+    "reply/bridging.py Bridging.over": "ends with the generator, which is closed with the answer",
+    "reply/request.py TokenRequest.__init__": "end cancels it and waits for it",
     "server/websocket.py _Session.hold": "waits for all three, and cancels who is late",
     "verifier/server.py _Session.hold": "cancels both and waits for them",
 }

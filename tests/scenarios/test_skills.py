@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fakes.engines import FakeChatModel, Fakes, FakeTurnDetector
+from tests.fakes.engines import VOCABULARY, FakeChatModel, Fakes, FakeTurnDetector
 from tests.fakes.talk import Talk, talk
 from voice.core.config import Config, TraceConfig
 from voice.core.trace import TraceLog
@@ -152,7 +152,8 @@ def test_several_timers_names_and_cancelling() -> None:
 
 def test_a_timer_that_is_due_waits_until_the_reply_is_over() -> None:
     fakes = Fakes(
-        skills=SkillRegistry(), chat_model=FakeChatModel(answer=lambda messages: ", ".join(["and so it went on"] * 12) + ".")
+        skills=SkillRegistry(),
+        chat_model=FakeChatModel(answer=lambda messages: ", ".join(f"and so {word} went on" for word in VOCABULARY[:12]) + "."),
     )
 
     async def script(user: Talk) -> None:

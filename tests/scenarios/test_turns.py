@@ -394,7 +394,7 @@ def test_closing_in_the_middle_of_anything_leaves_nothing_behind() -> None:
 
 def test_a_client_that_takes_no_events_ends_only_its_conversation() -> None:
     async def scenario() -> None:
-        fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: "word " * 400))
+        fakes = Fakes(chat_model=FakeChatModel(answer=lambda messages: " ".join(f"word{i}" for i in range(400))))
         config = Config(llm=LlmConfig(max_reply_tokens=1000))
         conversation = Conversation(fakes.engines(), config, clock=LoopClock())
         running = asyncio.create_task(conversation.run())

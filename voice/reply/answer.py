@@ -8,9 +8,8 @@ said before in the conversation is not said again (:mod:`voice.reply.repeats`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Protocol
 
 from voice.core.budget import STAGE_WITHIN_S, words_that_fit
@@ -22,11 +21,12 @@ from voice.reply.bridging import LEAST_WAIT_S, POLL_S, Bridging, Source
 from voice.reply.following import Following, Mind, TakeOver
 from voice.reply.handover import LATE_OPENING_S, notice, small_clause_ms
 from voice.reply.length import OFFER, ends_sentence
+from voice.reply.minds import Minds
 from voice.reply.opening import opening_of
 from voice.reply.permissions import Permissions
 from voice.reply.plan import AnswerPlan
 from voice.reply.repeats import NOTHING_NEW, Repeats, SaysAgain, asks_again, fresh
-from voice.reply.request import CloudPass, TokenRequest, ask_cloud, ask_large
+from voice.reply.request import TokenRequest
 from voice.reply.small import SmallReply
 from voice.reply.stages import Stages
 from voice.tts.clauses import ClauseSplitter
@@ -37,6 +37,11 @@ class AnswerSink(Protocol):
 
     def token_made(self, token: Token) -> None:
         """The small model has made one more token."""
+        ...
+
+    @property
+    def filled(self) -> bool:
+        """Whether a filler was said."""
         ...
 
     def covered_until_s(self) -> float | None:
@@ -75,13 +80,14 @@ class Answer:
         self._text = ""
         self._source: Source = "edge"
         self._attribution = Attribution()
+        self._minds = Minds(stages, messages, plan, self._attribution)
         self._cloud = plan.cloud
         self._failed: CloudError | None = None
         self._small_began_s = stages.clock.now_s()
         self._request: TokenRequest | None = None
         self._asked: Mind | None = None
         self._warming: TokenRequest | None = None
-        self._bridging = Bridging(stages, permissions, sink.covered_until_s)
+        self._bridging = Bridging(stages, permissions, sink.covered_until_s, lambda: sink.filled)
 
     @property
     def text(self) -> str:
@@ -136,7 +142,7 @@ class Answer:
                     await self._warming.end()
 
     async def _parts(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
-        if any(self._minds()):
+        if any(self._minds.all(self._cloud)):
             opening = await self._opening(small)
             self._ask_ahead(opening)
             if opening:
@@ -194,17 +200,18 @@ class Answer:
     async def _alone(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
         """The small model's answer, until its end or until the cloud is to go on."""
         try:
-            async for part in self._bridging.over(self._small_parts(small), self._small_expected_s):
-                if part[0] != "bridge" and self._cloud is not None and not self._text:
-                    opening = opening_of(part[1], self._said, self._asked_before)
-                    self._ask_ahead(opening)
-                    if opening:
-                        yield "edge", opening
-                    return
-                yield part
-                if self._cloud is not None:
-                    return
-                self._warm()
+            async with aclosing(self._bridging.over(self._small_parts(small), self._small_expected_s)) as parts:
+                async for part in parts:
+                    if part[0] != "bridge" and self._cloud is not None and not self._text:
+                        opening = opening_of(part[1], self._said, self._asked_before)
+                        self._ask_ahead(opening)
+                        if opening:
+                            yield "edge", opening
+                        return
+                    yield part
+                    if self._cloud is not None:
+                        return
+                    self._warm()
         except ChatError:
             self.move_to_cloud()
             if self._text or self._cloud is None:
@@ -226,8 +233,10 @@ class Answer:
                 return
             async with aclosing(self._small(behind, anew=True)) as other:
                 try:
-                    async for part in fresh(self._as_parts(other.clauses(behind)), self._repeats(), self._said):
-                        yield part
+                    another = fresh(self._as_parts(other.clauses(behind)), self._repeats(), self._said)
+                    async with aclosing(another) as parts:
+                        async for part in parts:
+                            yield part
                 except SaysAgain:
                     if self._text == before:
                         yield "edge", NOTHING_NEW
@@ -238,8 +247,9 @@ class Answer:
 
     @staticmethod
     async def _as_parts(clauses: AsyncGenerator[str, None]) -> AsyncGenerator[tuple[Source, str], None]:
-        async for clause in clauses:
-            yield "edge", clause
+        async with aclosing(clauses):
+            async for clause in clauses:
+                yield "edge", clause
 
     def _hurry(self, splitter: ClauseSplitter, text: str) -> None:
         """Let the first clause, of which ``text`` is there, be no longer than the time that is left allows."""
@@ -249,39 +259,10 @@ class Answer:
 
     # --- somebody larger -----------------------------------------------------------------------------------------------------
 
-    def _minds(self) -> Iterator[Mind]:
-        """The larger models that may answer, the best first."""
-        if (cloud := self._cloud) is not None:
-            yield self._cloud_mind(cloud)
-        if (large := self._plan.large) is not None:
-            most = self._stages.max_reply_tokens
-
-            def ask(prefix: str, anew: bool) -> TokenRequest:
-                now_s = self._stages.clock.now_s()
-                return ask_large(large, self._messages, most, prefix, now_s, anew=anew)
-
-            yield Mind("large", leaves=False, max_tokens=most, forecast_ms=lambda: self._stages.forecasts.large_ms, ask=ask)
-
-    def _cloud_mind(self, cloud: CloudPass) -> Mind:
-        def ask(prefix: str, anew: bool) -> TokenRequest:  # noqa: ARG001 - nobody's sampling there is ours
-            self._attribution.requests += 1
-            self._attribution.chars_sent += self._chars(cloud, prefix)
-            return ask_cloud(cloud, prefix, self._stages.clock.now_s(), self._attribution.count)
-
-        forecast_ms = cloud.model.forecast_ms
-        return Mind(
-            "cloud",
-            leaves=True,
-            max_tokens=cloud.max_tokens,
-            forecast_ms=lambda: forecast_ms or self._plan.patience_ms,
-            ask=ask,
-            outgoing=cloud.outgoing,
-        )
-
     def _ask_ahead(self, opening: str) -> None:
         """Ask the cloud before its opening is spoken, where it may be asked: it has a processor of its own."""
         if self._cloud is not None and self._permissions.may_leave:
-            self._ask(self._cloud_mind(self._cloud), opening)
+            self._ask(self._minds.cloud(self._cloud), opening)
 
     def _ask(self, mind: Mind, prefix: str, *, anew: bool = False) -> TokenRequest:
         self._asked, self._request = mind, mind.ask(prefix, anew)
@@ -290,20 +271,17 @@ class Answer:
     async def _larger(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
         """The answer behind its opening."""
         opening = self._text
-        for mind in self._minds():
+        for mind in self._minds.all(self._cloud):
             try:
                 async with aclosing(self._from(mind)) as parts:
                     async for part in parts:
                         yield part
-                        if mind.tier == "large" and self._cloud is not None and self._failed is None:
-                            break  # it has grown long, or is in doubt: the cloud goes on
-                    else:
-                        self._attribution.fallback = self._attribution.fallback if mind.tier == "large" else None
-                        return
             except TakeOver as over:
                 self._failed = over.error
                 if mind.leaves:
                     self._attribution.fallback = (over.error.error_code, str(over.error))
+            else:
+                return
             await self._end_request()
         if self._failed is None:
             return
@@ -361,18 +339,9 @@ class Answer:
         return small_clause_ms(self._stages.forecasts, rereads=len(self._attribution.words) > 1)
 
     def _warm(self) -> None:
-        """Have the cloud read the conversation so far, once, and say nothing to it."""
+        """Have the cloud read the conversation so far, once."""
         if self._plan.keep_warm and self._warming is None and self._plan.reserve is not None and self._permissions.may_leave:
-            self._attribution.warmed += 1
-            self._attribution.chars_sent += self._chars(self._plan.reserve, self._text)
-            only_read = replace(self._plan.reserve, max_tokens=1)
-            now_s = self._stages.clock.now_s()
-            self._warming = ask_cloud(
-                only_read, self._text, now_s, lambda usage: self._attribution.count(replace(usage, draft={}))
-            )
-
-    def _chars(self, cloud: CloudPass, prefix: str) -> int:
-        return len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
+            self._warming = self._minds.warm(self._plan.reserve, self._text)
 
     async def _end_request(self) -> None:
         if self._request is not None:

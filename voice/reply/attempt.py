@@ -161,6 +161,11 @@ class Attempt:
         return self._plan.repeatable and self._request.alert is None
 
     @property
+    def filled(self) -> bool:
+        """See :class:`~voice.reply.answer.AnswerSink`."""
+        return self._filler is not None
+
+    @property
     def filler(self) -> str:
         """What was said before the reply's own words, because these would have come too late."""
         return "" if self._filler is None else self._filler.text
@@ -317,8 +322,8 @@ class Attempt:
             self._escalate(unknown)
 
     def _escalate(self, unknown: float) -> None:
-        """Let the cloud go on with an answer that the edge does not know, where it may; otherwise the trace says so."""
-        if self._answer is None or self._answer.asks_cloud:
+        """Let the cloud go on with an answer that the small model gives and does not know; else the trace says so."""
+        if self._answer is None or self._answer.asks_cloud or self._plan.large is not None:
             return
         reserve = self._plan.reserve
         cloud_ms = None if reserve is None else reserve.model.forecast_ms

@@ -7,6 +7,7 @@ from typing import Literal
 
 from voice.core.budget import Stage
 from voice.reply.handover import BRIDGES, bridge_at_s
+from voice.reply.length import ends_sentence
 from voice.reply.permissions import Permissions
 from voice.reply.stages import Stages
 
@@ -22,13 +23,22 @@ class Bridging:
 
     Args:
         covered_until_s: when the audio made so far will have been played; ``None`` while there is none.
+        filled: whether a filler was said: it is the first bridge.
     """
 
-    def __init__(self, stages: Stages, permissions: Permissions, covered_until_s: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        permissions: Permissions,
+        covered_until_s: Callable[[], float | None],
+        filled: Callable[[], bool],
+    ) -> None:
         self._stages = stages
         self._permissions = permissions
         self._covered_until_s = covered_until_s
+        self._filled = filled
         self._said = 0
+        self._within = False
 
     @property
     def said(self) -> int:
@@ -54,6 +64,7 @@ class Bridging:
                     found, part = part.result(), None
                     if found is None:
                         return
+                    self._within = not ends_sentence(found[1])
                     yield found
             finally:
                 if part is not None:
@@ -67,7 +78,7 @@ class Bridging:
             now_s, due_s = self._stages.clock.now_s(), self._due_s(expected_s())
             if due_s is not None and now_s >= due_s:
                 self._said += 1
-                return BRIDGES[self._said - 1]
+                return BRIDGES[self._next_one(self._said - 1)]
             wait_s = POLL_S if due_s is None else min(POLL_S, due_s - now_s)
             await asyncio.wait([part], timeout=max(wait_s, LEAST_WAIT_S))
         return None
@@ -76,7 +87,11 @@ class Bridging:
         deadline = self._permissions.deadline
         wanted_s = deadline.at_s if deadline is not None and self._permissions.is_over else None
         voice_ms = self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
-        return bridge_at_s(self._said, self._covered_until_s(), wanted_s, expected_s, voice_ms)
+        said = self._next_one(self._said)
+        return bridge_at_s(said, self._covered_until_s(), wanted_s, expected_s, voice_ms, within=self._within)
+
+    def _next_one(self, said: int) -> int:
+        return said + (said == 0 and self._filled())
 
 
 async def _next(parts: AsyncGenerator[tuple[Source, str], None]) -> tuple[Source, str] | None:

@@ -18,6 +18,8 @@ BRIDGES = ("Let me see.", "One moment, please.")
 """Said when the audio runs out and nobody has a clause yet; each once in a reply at most."""
 SILENCE_MS = (200.0, 350.0)
 """So long a silence may be before each of them."""
+WITHIN_MS = 450.0
+"""The same within a sentence of the larger model's, which is better not broken."""
 UNHEARD_MS = 300.0
 """So long beyond the deadline the first sound of a reply may be missing."""
 LATE_OPENING_S = 0.15
@@ -41,7 +43,13 @@ def larger_first_audio_ms(larger_clause_ms: float | None, edge_clause_ms: float)
 
 
 def bridge_at_s(
-    said: int, covered_until_s: float | None, due_s: float | None, expected_s: float, voice_ms: float
+    said: int,
+    covered_until_s: float | None,
+    due_s: float | None,
+    expected_s: float,
+    voice_ms: float,
+    *,
+    within: bool = False,
 ) -> float | None:
     """When the next bridge is to be begun; ``None``: there is none left, or it is not known yet whether one is needed.
 
@@ -51,6 +59,7 @@ def bridge_at_s(
         due_s: when the first sound was wanted; ``None`` while the turn is not over.
         expected_s: when the larger model's clause is expected to be heard.
         voice_ms: what a bridge's own synthesis takes.
+        within: the larger model has begun a sentence that is not over.
     """
     if said >= len(BRIDGES) or due_s is None:
         return None
@@ -58,8 +67,8 @@ def bridge_at_s(
         latest_s = due_s + UNHEARD_MS / 1000
         nearly = latest_s < expected_s <= latest_s + NEARLY_MS / 1000
         return None if said else latest_s + ((NEARLY_MS if nearly else 0.0) - voice_ms) / 1000
-    silence_s = SILENCE_MS[said] / 1000
-    seam_s = 0.0 if expected_s > covered_until_s + silence_s and not said else silence_s
+    silence_s = (WITHIN_MS if within else SILENCE_MS[said]) / 1000
+    seam_s = 0.0 if expected_s > covered_until_s + silence_s and not said and not within else silence_s
     return covered_until_s + seam_s - voice_ms / 1000
 
 
