@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,12 +26,20 @@ DRAFTING = 4
 """Conversations of the edge model to draft in, beside those that are held."""
 
 
+@dataclass(slots=True)
+class LateModel:
+    """A model that may come later, or never. Set by any thread."""
+
+    model: ChatModel | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
     """The loaded models. Thread-safe as far as their protocols are.
 
     Attributes:
         detector: makes the voice activity detector of one stream.
+        large: the second speed: a larger model that answers behind the other's opening.
         router: places every turn; ``None`` where that is switched off.
         skills: answer what needs no model; ``None`` where that is switched off.
         cloud: answers the turns that are placed there; ``None`` where there is none.
@@ -45,6 +53,7 @@ class Engines:
     chat_model: ChatModel
     synthesizer: Synthesizer
     forecasts: Forecasts = field(default_factory=Forecasts)
+    large: LateModel = field(default_factory=LateModel)
     router: Router | None = None
     cloud: CloudModel | None = None
     skills: SkillRegistry | None = None
@@ -109,15 +118,17 @@ class Engines:
         def routing() -> Router | None:
             if not config.route.enabled:
                 return None
-            router = Router(locate_router(), policy_of(config.route))
+            model = config.cloud.model if config.cloud.enabled else ""
+            router = Router(locate_router(), policy_of(config.route), pair=config.route.pair, cloud_model=model)
             ready("router")
             return router
 
-        with ThreadPoolExecutor(max_workers=7, thread_name_prefix="voice-load") as pool:
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="voice-load") as pool:
             silero = pool.submit(detection)
             whisper = pool.submit(recognition)
             smart = pool.submit(turn_detection)
             chat = pool.submit(language)
+            large = pool.submit(_larger, config, stack, ready)
             piper = pool.submit(synthesis)
             route = pool.submit(routing)
             own = pool.submit(_skills, config, stack)
@@ -127,6 +138,7 @@ class Engines:
                 recognizer=whisper.result(),
                 turn_detector=smart.result(),
                 chat_model=chat.result(),
+                large=large.result(),
                 synthesizer=piper.result(),
                 router=route.result(),
                 skills=own.result(),
@@ -152,6 +164,20 @@ class Engines:
     def close(self) -> None:
         """Free all models and join their threads. May be called again."""
         self._closing.close()
+
+
+def _larger(config: Config, stack: ExitStack, ready: Callable[[str], None]) -> LateModel:
+    """The second speed, or its empty place where the settings name none or its file is not here yet."""
+    from voice.core.errors import ModelMissing
+    from voice.llm.edge import EdgeModel
+
+    late = LateModel()
+    if config.llm.large:
+        llm = msgspec.structs.replace(config.llm, model=config.llm.large, conversations=config.llm.large_conversations)
+        with suppress(ModelMissing):
+            late.model = stack.enter_context(closing(EdgeModel(llm, yields=True)))
+            ready("larger language model")
+    return late
 
 
 async def _spoken(synthesizer: Synthesizer, texts: Sequence[str]) -> list[Filler]:

@@ -15,7 +15,7 @@ from scripts.router.dataset import Corpus
 from scripts.router.encoder import HEADS, Encoder
 from scripts.router.graph import build
 from voice.bench.router.examples import Example
-from voice.bench.router.router import curve, learned_thresholds
+from voice.bench.router.router import curve
 from voice.route.encoder import clip_ids
 from voice.route.labels import EDGE_TASKS, TAGS, TASKS
 
@@ -114,20 +114,18 @@ def _tags(step: Step, examples: Sequence[Example]) -> dict[str, float]:
     return {"recall": round(hits / max(private, 1), 4), "precision": round(hits / max(flagged, 1), 4)}
 
 
-def ship(step: Step, tokenizer_json: str, corpus: Corpus, steps: Sequence[dict[str, Any]], out: Path, seed: int) -> None:
-    """Write weights, tokenizer and ``router.json`` (hashes, heads, thresholds, the table of steps) to ``out``."""
+def ship(step: Step, tokenizer_json: str, steps: Sequence[dict[str, Any]], out: Path, seed: int) -> None:
+    """Write weights, tokenizer and ``router.json`` (hashes, heads, the table of steps) to ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     contents = {"router.onnx": step.content, "tokenizer.json": tokenizer_json.encode("utf-8")}
     for name, content in contents.items():
         (out / name).write_bytes(content)
-    learnt = [example for example in corpus.train if example.weak_ok is not None]
     card = {
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
         "tasks": [str(task) for task in TASKS],
         "tags": list(TAGS),
         "places": step.size.places,
         "seed": seed,
-        "thresholds": learned_thresholds(learnt, _gains(step, learnt)) if learnt else {},
         "steps": list(steps),
     }
     (out / "router.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -5,7 +5,8 @@ normalisation), so that an utterance of a dozen words costs a few hundred micros
 Weights are int8 with one scale a column, activations are quantised by the node on the fly (dynamic quantisation). Weights
 keep to 7 bits: processors without VNNI add two products in 16 bits, and 8-bit weights would overflow there.
 
-Inputs: ``ids`` int64 [tokens] (one utterance, no padding). Outputs: one logit vector a head, and ``tags`` [tokens, tags].
+Inputs: ``ids`` int64 [tokens] (one utterance, no padding). Outputs: one logit vector a head, ``tags`` [tokens, tags], and
+``pooled`` [hidden], the mean over the tokens, which what is learnt later (voice/route/difficulty.py) builds on.
 """
 
 from collections.abc import Mapping
@@ -103,7 +104,8 @@ def build(w: Weights, *, layers: int, attention_heads: int, heads: Mapping[str, 
     for index in range(layers):
         x = _layer(g, w, x, index, attention_heads)
     pooled = g.node("ReduceMean", x, g.constant("token_axis", np.array([1], np.int64)), keepdims=0)
-    outputs = []
+    g.nodes.append(helper.make_node("Squeeze", [pooled, first], ["pooled"], name="out_pooled"))
+    outputs = [helper.make_tensor_value_info("pooled", TensorProto.FLOAT, [w["norm.weight"].shape[0]])]
     for name, width in heads.items():
         source = x if name == "tags" else pooled
         product = g.node("MatMul", source, g.constant(f"{name}.weight", w[f"heads.{name}.weight"].T))

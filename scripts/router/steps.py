@@ -59,7 +59,7 @@ def run(given: argparse.Namespace) -> None:
     for step in steps:
         measured.append(measure(step, texts))
         print(json.dumps(measured[-1]), flush=True)
-    ship(steps[-1], small_json, texts, measured, given.out, given.seed)
+    ship(steps[-1], small_json, measured, given.out, given.seed)
     (given.out / "steps.md").write_text(table(measured), encoding="utf-8")
     plot(measured, given.out / "steps.png")
     print(table(measured))

@@ -14,7 +14,6 @@ from voice.draft.cloud import DraftedCloud
 from voice.draft.connect import drafted_model
 from voice.draft.health import Health
 from voice.llm.edge import EdgeModel
-from voice.reply.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.session import events as out
 from voice.session.conversation import Conversation
@@ -76,5 +75,5 @@ async def test_no_private_utterance_nor_its_echo_is_seen_by_the_verifier() -> No
     assert {(turns[1], turns[2]) for turns in made} == {(0, 0)}  # the private turn, and the one that follows it
     assert QUESTIONS[0] in sent
     assert found(private, sent.encode()) == []
-    public = (*QUESTIONS, *OPENERS, Config().llm.system_prompt)
+    public = (*QUESTIONS, Config().llm.system_prompt)
     assert leaked(private, readings(sent.encode()), public) == []

@@ -24,7 +24,7 @@ from voice.core.interfaces import (
     Usage,
 )
 from voice.core.worker import Priority
-from voice.engines import Engines
+from voice.engines import Engines, LateModel
 from voice.route.router import Router
 from voice.skills.registry import SkillRegistry
 
@@ -135,8 +135,14 @@ class FakeChatModel:
     first_token_s: float = 0.04
     token_s: float = 0.01
     failing_after: int | None = None
+    stalls_after: int | None = None
     logprob: float = -0.5
+    goes_on: bool = False
+    """Whether ``answer`` is what follows the prefix, not what begins with it."""
+    answer_anew: Callable[[Sequence[Message]], str] | None = None
     requests: list[list[Message]] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    drawn_anew: int = 0
     prefills: list[list[Message]] = field(default_factory=list)
     open_chats: int = 0
     cancelled: int = 0
@@ -154,14 +160,22 @@ class FakeChat:
         self._model = model
         self._closed = False
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", anew: bool = False
+    ) -> AsyncGenerator[Token, None]:
         model = self._model
         model.requests.append(list(messages))
+        model.prefixes.append(prefix)
+        model.drawn_anew += anew
         finished = False
         begun = len(prefix.split())
         try:
             await asyncio.sleep(model.first_token_s)
-            for count, word in enumerate(model.answer(messages).split(" ")[begun : begun + max_tokens]):
+            answer = (model.answer_anew if anew and model.answer_anew else model.answer)(messages)
+            words = answer.split(" ") if model.goes_on else answer.split(" ")[begun:]
+            for count, word in enumerate(words[:max_tokens]):
+                if model.stalls_after == count:
+                    await asyncio.sleep(3600)
                 if model.failing_after == count:
                     raise ChatError("the fake model was told to fail")
                 yield Token(word if count == 0 and not begun else f" {word}", model.logprob)
@@ -263,6 +277,7 @@ class Fakes:
     recognizer: FakeRecognizer = field(default_factory=FakeRecognizer)
     turn_detector: FakeTurnDetector = field(default_factory=FakeTurnDetector)
     chat_model: FakeChatModel = field(default_factory=FakeChatModel)
+    large: FakeChatModel | None = None
     synthesizer: FakeSynthesizer = field(default_factory=FakeSynthesizer)
     router: Router | None = None
     cloud: FakeCloud | None = None
@@ -277,6 +292,7 @@ class Fakes:
             self.turn_detector,
             self.chat_model,
             self.synthesizer,
+            large=LateModel(self.large),
             router=self.router,
             cloud=cloud or self.cloud,
             skills=self.skills,

@@ -140,7 +140,7 @@ class Model:
             lambda: cast(Runtime, self.runtime),
             conversations=2,
             prepare=lambda _: [1, 2, 3],
-            sampler=lambda: cast(Sampler, FakeSampler()),
+            sampler=lambda _: cast(Sampler, FakeSampler()),
         )
         self.slot = self.engine.open()
 
@@ -252,5 +252,5 @@ async def test_whatever_a_load_raises_is_the_language_models() -> None:
 
         with pytest.raises(ChatError, match="cannot be loaded"):
             await asyncio.to_thread(
-                Engine, load, conversations=1, prepare=lambda _: [], sampler=lambda: cast(Sampler, FakeSampler())
+                Engine, load, conversations=1, prepare=lambda _: [], sampler=lambda _: cast(Sampler, FakeSampler())
             )

@@ -11,7 +11,6 @@ from voice.bench.failover.sent import found, readings
 from voice.bench.router.private import by_hand, fresh
 from voice.cloud.chat import CloudChat
 from voice.core.config import CloudConfig, Config, RouteConfig
-from voice.reply.handover import OPENERS
 from voice.route.router import Router, locate, policy_of
 from voice.session import events as out
 from voice.session.conversation import Conversation
@@ -75,7 +74,7 @@ def test_no_private_utterance_nor_its_echo_is_seen_at_the_socket() -> None:
     assert {(turns[1], turns[2]) for turns in made} == {(0, 0)}  # the private turn, and the one that follows it
     assert QUESTIONS[0] in sent
     assert found(private, sent.encode()) == []
-    public = (*QUESTIONS, *OPENERS, Config().llm.system_prompt)
+    public = (*QUESTIONS, Config().llm.system_prompt)
     assert leaked(private, readings(sent.encode()), public) == []
 
 

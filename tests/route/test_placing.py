@@ -111,8 +111,8 @@ def test_the_first_turn_does_not_wait_for_the_language_model() -> None:
 
 
 def test_settings_become_a_policy_and_unknown_kinds_are_named() -> None:
-    policy = policy_of(RouteConfig(mode="cloud", threshold=0.3, redact=("name",), allow=("age",)))
-    assert (policy.mode, policy.threshold) == ("cloud", 0.3)
+    policy = policy_of(RouteConfig(mode="cloud", right_answer_worth=0.3, redact=("name",), allow=("age",)))
+    assert (policy.mode, policy.right_answer_worth) == ("cloud", 0.3)
     assert (policy.privacy.of(Kind.NAME), policy.privacy.of(Kind.AGE), policy.privacy.of(Kind.CARD)) == (
         "redact",
         "allow",

@@ -41,10 +41,10 @@ def test_a_verifier_makes_cloud_turns_speculative_and_only_those() -> None:
 
 @pytest.mark.parametrize(("most", "route"), [(0.0, "cloud"), (100.0, "edge")])
 def test_a_turn_that_would_cost_too_much_stays(most: float, route: str) -> None:
-    rules = policy_of(RouteConfig(mode="hybrid", max_price=most))
+    rules = policy_of(RouteConfig(mode="hybrid", right_answer_worth=1e4, max_price=most))
     user = typed(HARD, Fakes(router=Router(locate(), rules), cloud=FakeCloud()), CLOUD)
     assert user.record["route"]["tier"] == route
-    assert ("the price" in reasons(user)) == (route == "edge")
+    assert ("the price, " in reasons(user)) == (route == "edge")
 
 
 def test_the_deadline_that_is_left_is_weighed() -> None:

@@ -21,7 +21,7 @@ from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.models import locate
 from voice.protocol import messages as m
-from voice.reply.handover import EXCUSE
+from voice.reply.handover import BRIDGES
 from voice.server import pages
 from voice.server.websocket import VoiceServer
 from voice.session import events as out
@@ -159,7 +159,7 @@ async def _talk(page: "Page", engines: Engines) -> None:
 
     stages = [await row.inner_text() for row in await page.locator("table.waterfall tbody th").all()]
     assert {"You speak", "Recognition", "Synthesis", "Reply"} <= set(stages)
-    assert "First token" in stages or reply.startswith(EXCUSE)  # a machine with much else to do asks for a moment first
+    assert "First token" in stages or reply.startswith(BRIDGES)  # a machine with much else to do asks for a moment first
     assert await page.locator("table.waterfall .tick.promised").inner_text() == "300 ms"
     badges = await page.locator(".badge").all_inner_texts()
     assert badges[0] == "edge"

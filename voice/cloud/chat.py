@@ -15,12 +15,13 @@ from typing import Any
 
 from voice.cloud.breaker import Breaker
 from voice.cloud.connection import KEPT_S, CloudConnection
-from voice.cloud.continuation import Continuation, chat_request, chatml_prompt
+from voice.cloud.continuation import chat_request, chatml_prompt
 from voice.core.budget import Quantiles
 from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import CloudConfig
 from voice.core.errors import CloudError
 from voice.core.interfaces import Message, Token, Usage
+from voice.core.seam import Seam
 
 PRIOR_FIRST_MS = 400.0
 PRIOR_TOKEN_MS = 25.0
@@ -134,7 +135,7 @@ class CloudChat:
     ) -> AsyncGenerator[str, None]:
         """The text that follows ``prefix``, piece by piece; none is empty."""
         asked_to = self.config.continues == "instruction"
-        reading = _Reading(self.config, Continuation(prefix if asked_to else ""), on_usage, MAX_TOKEN_CHARS * max_tokens)
+        reading = _Reading(self.config, Seam(prefix if asked_to else ""), on_usage, MAX_TOKEN_CHARS * max_tokens)
         stream: Any = None
         try:
             async with _Bound(self.config.first_token_ms, "a first token"):
@@ -171,9 +172,7 @@ class CloudChat:
 class _Reading:
     """What is known of one answer while it streams in."""
 
-    def __init__(
-        self, config: CloudConfig, following: Continuation, on_usage: Callable[[Usage], None], most_chars: int
-    ) -> None:
+    def __init__(self, config: CloudConfig, following: Seam, on_usage: Callable[[Usage], None], most_chars: int) -> None:
         self.following = following
         self._config = config
         self._on_usage = on_usage

@@ -31,7 +31,8 @@ def route(
         bool, typer.Option("--partial", help="The text is not finished: say how much of it is settled.")
     ] = False,
     mode: Annotated[str, typer.Option(help="edge, cloud or hybrid.")] = "hybrid",
-    threshold: Annotated[float, typer.Option(help="The pull from which on a turn goes to the cloud.", min=0.0, max=1.0)] = 0.5,
+    worth: Annotated[float, typer.Option(help="What one right answer more is worth, in money.", min=0.0)] = 0.01,
+    second_costs: Annotated[float, typer.Option(help="What a second of waiting is worth.", min=0.0)] = 0.001,
     redact: Annotated[str, typer.Option(help="Kinds that may leave as placeholders, with commas: name,phone.")] = "",
     allow: Annotated[str, typer.Option(help="Kinds that may leave as they are.")] = "",
     cloud_ms: Annotated[
@@ -42,7 +43,7 @@ def route(
     from voice.route.policy import Forecast
     from voice.route.router import Router, locate
 
-    rules = _policy(mode, threshold, redact, allow)
+    rules = _policy(mode, worth, second_costs, redact, allow)
     forecast = Forecast(cloud_first_ms=cloud_ms if cloud_ms >= 0 else None)
     if jsonl is not None and text is None:
         router = Router(locate(), rules)
@@ -58,7 +59,7 @@ def route(
         raise typer.BadParameter('give a text or --jsonl FILE: voice route "what time is it"')
 
 
-def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
+def _policy(mode: str, worth: float, second_costs: float, redact: str, allow: str) -> "Policy":
     from voice.core.config import RouteConfig
     from voice.route.router import policy_of
 
@@ -66,7 +67,10 @@ def _policy(mode: str, threshold: float, redact: str, allow: str) -> "Policy":
         raise typer.BadParameter(f"{mode!r} is not one of {', '.join(MODES)}", param_hint="--mode")
     out, kept = (tuple(part.strip() for part in names.split(",") if part.strip()) for names in (redact, allow))
     try:
-        return policy_of(RouteConfig(mode=cast("Mode", mode), threshold=threshold, redact=out, allow=kept))
+        config = RouteConfig(
+            mode=cast("Mode", mode), right_answer_worth=worth, second_costs=second_costs, redact=out, allow=kept
+        )
+        return policy_of(config)
     except ConfigError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -107,7 +111,9 @@ def _show(text: str, decision: "Decision") -> None:
         table.add_row("", escape(f"{where}: {text[found.start : found.end]}"))
     if heads is not None:
         table.add_row("task", f"{heads.task} {heads.task_probability:.2f}, then {heads.second}")
-        table.add_row("difficulty", f"small model right {heads.weak_ok:.2f}, large {heads.strong_ok:.2f}")
+        odds = heads.odds
+        right = f"small model right {odds.small_right:.2f}, larger {odds.large_right:.2f}"
+        table.add_row("difficulty", f"{right}; only the larger {odds.only_large:.2f}, only the small {odds.only_small:.2f}")
         table.add_row("length", f"{heads.tokens} tokens, 90 % under {heads.tokens_p90}")
     table.add_row("took", f"{decision.took_ms:.2f} ms (gate {decision.gate_ms:.2f}, encoder {decision.encoder_ms:.2f})")
     Console().print(table)

@@ -83,6 +83,8 @@ PRIOR_MS = {
 
 
 PRIOR_WORD_MS = 15.0
+PRIOR_LARGE_MS = 900.0
+"""From a request to the second speed to its first clause."""
 STAGE_WITHIN_S = 20.0
 """A stage that gives nothing for so long is taken to have failed: a user who waits is told so."""
 
@@ -94,6 +96,7 @@ class Forecasts:
         self._quantile = quantile
         self._stages = {stage: Quantiles(window) for stage in Stage}
         self._word_ms = Quantiles(window)
+        self._large_ms = Quantiles(window)
 
     def observe(self, stage: Stage, took_ms: float) -> None:
         """Learn from one run of a stage."""
@@ -102,6 +105,15 @@ class Forecasts:
     def observe_words(self, took_ms: float, words: int) -> None:
         """Learn from a first clause of so many words (1 or more), the first of which was there at the beginning."""
         self._word_ms.add(took_ms / words)
+
+    def observe_large(self, took_ms: float) -> None:
+        """Learn from a request to the second speed: how long its first clause took."""
+        self._large_ms.add(took_ms)
+
+    @property
+    def large_ms(self) -> float:
+        """What the second speed is expected to take to a first clause."""
+        return self._large_ms.at(self._quantile, PRIOR_LARGE_MS)
 
     @property
     def word_ms(self) -> float:

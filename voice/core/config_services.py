@@ -1,5 +1,6 @@
 """The settings of what stands beside a conversation: cloud, router, cost, drafting, skills, server, trace."""
 
+import math
 import re
 from typing import Literal
 
@@ -50,8 +51,13 @@ class RouteConfig(Section, frozen=True):
     enabled: bool = True
     """Place every turn and note the decision in its trace; what is private never stands in the log."""
     mode: Literal["edge", "cloud", "hybrid"] = "hybrid"
-    threshold: float = 0.5
-    """Hybrid: the pull towards the cloud, 0 to 1, from which on a turn goes there."""
+    right_answer_worth: float = 0.01
+    """Hybrid: what one right answer more is worth, in `cost.currency`. A turn goes to the cloud where the gain in right answers
+    is worth more than the price and the wait. 0: nothing goes."""
+    second_costs: float = 0.001
+    """Hybrid: what a second of waiting is worth, in `cost.currency`. 0: any wait that `patience_ms` allows."""
+    pair: str = ""
+    """A file that scripts/fit_pair has made of the answers of your own pair of models; empty: the shipped pair's."""
     patience_ms: int = 3000
     """So long after the end of a turn the larger model's first clause is waited for, behind an opening or a true bridge, before
     the next best model answers. 1000 for the hasty, 8000 for a large model on a slow machine."""
@@ -65,7 +71,8 @@ class RouteConfig(Section, frozen=True):
     """Hybrid: the most that the cloud's answer to one turn may be expected to cost, in `cost.currency`; 0: any."""
 
     def __post_init__(self) -> None:
-        require(0 <= self.threshold <= 1, "threshold must be 0 to 1")
+        require(0 <= self.right_answer_worth < math.inf, "right_answer_worth must be 0 or more")
+        require(0 <= self.second_costs < math.inf, "second_costs must be 0 or more")
         require(512 <= self.long_tokens <= 2048, "long_tokens must be 512 to 2048")
         require(300 <= self.patience_ms <= 60_000, "patience_ms must be 300 to 60000")
         require(self.max_price >= 0, "max_price cannot be negative")

@@ -119,10 +119,13 @@ class Chat(Protocol):
     with it is forgotten. So taking a preempted turn back needs no call at all.
     """
 
-    def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
+    def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", anew: bool = False
+    ) -> AsyncGenerator[Token, None]:
         """Stream the assistant's answer to ``messages`` (the last of which is the user's).
 
-        ``prefix`` is what the answer begins with; only what follows it is given.
+        ``prefix`` is what the answer begins with; only what follows it is given. ``anew``: another answer than the one that
+        was given before, drawn by chance.
         Closing the generator or cancelling its task stops the model within a few milliseconds.
         Raises :class:`~voice.core.errors.ChatError`.
         """

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voice import models
 from voice.core.config import LlmConfig
-from voice.core.cpu import cores
+from voice.core.cpu import cores, step_back
 from voice.core.errors import ChatError, mapped
 from voice.core.interfaces import Message, Token
 from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
@@ -26,6 +26,9 @@ from voice.llm.text import TextStream
 READ_AHEAD_TOKENS = 2
 """A reply whose reader is this far behind pauses: what waits to be said must not take the processor from what is awaited."""
 
+ANEW_TEMPERATURE = 0.8
+"""Of a reply that is to be another one than before."""
+
 
 class EdgeModel:
     """A GGUF model that holds ``config.conversations`` conversations.
@@ -35,13 +38,15 @@ class EdgeModel:
     Args:
         config: see :class:`~voice.core.config.LlmConfig`.
         exact: see :class:`~voice.llm.engine.Engine`. The last token of a context is then left free.
+        yields: its threads take only what of the processor nobody else wants.
 
     Raises:
         ChatError: the model file is missing, damaged or of no use, or the system prompt is too long.
     """
 
-    def __init__(self, config: LlmConfig, *, exact: bool = False) -> None:
+    def __init__(self, config: LlmConfig, *, exact: bool = False, yields: bool = False) -> None:
         self.config = config
+        self._yields = yields
         self._exact = exact
         self.path = Path(models.locate(config.model))
         self._sampling = sampling(config, models.chat_settings(config.model))
@@ -91,6 +96,8 @@ class EdgeModel:
 
     def _load(self) -> Runtime:
         config = self.config
+        if self._yields:
+            step_back()  # the threads that compute are this one and its children
         threads = config.threads or min(cores(), 8)
         return Runtime(
             self.path,
@@ -101,14 +108,14 @@ class EdgeModel:
             gpu_layers=config.gpu_layers,
         )
 
-    def _sampler(self) -> Sampler:
+    def _sampler(self, anew: bool) -> Sampler:
         chosen = self._sampling
         return Sampler(
             self._runtime.vocabulary,
-            temperature=chosen.temperature,
+            temperature=max(chosen.temperature, ANEW_TEMPERATURE) if anew else chosen.temperature,
             top_p=chosen.top_p,
             repeat_penalty=chosen.repeat_penalty,
-            seed=self.config.seed,
+            seed=self.config.seed + anew,
         )
 
     def _prepare(self, runtime: Runtime) -> list[int]:
@@ -130,7 +137,9 @@ class EdgeChat:
         self.stats = Stats()
         """What the last request cost."""
 
-    async def reply(self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "") -> AsyncGenerator[Token, None]:
+    async def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, prefix: str = "", anew: bool = False
+    ) -> AsyncGenerator[Token, None]:
         """See :class:`~voice.core.interfaces.Chat`. Begins when the first token is asked for.
 
         A second reply in the same conversation ends the first with an error. A reply whose reader is two tokens behind pauses.
@@ -146,7 +155,8 @@ class EdgeChat:
             self._score = (prompt.said, score.future)
         outcome = _Reply(stream, score)
         probe = Probe(prompt.user_end, prompt.closing)
-        job = Job(JobKind.REPLY, tokens, outcome, max_tokens, probe, TextStream(self._model.prompts.markers))
+        text = TextStream(self._model.prompts.markers)
+        job = Job(JobKind.REPLY, tokens, outcome, max_tokens, probe, text, anew=anew)
         self._submit(job)
         try:
             while (token := await stream.get()) is not None:

@@ -39,7 +39,7 @@ class Engine:
         load: makes the runtime; called on the engine's thread.
         conversations: slots.
         prepare: given the runtime, returns the system prompt's tokens, which every conversation begins with.
-        sampler: makes the sampler of a reply.
+        sampler: makes the sampler of a reply; told whether it is to be another one than the likeliest.
         exact: pad steps (:func:`~voice.llm.plan.padded`) so that what is computed for one conversation does not depend on the
             others, or on how many tokens are computed at a time. A reply that runs alone then takes half as long again.
 
@@ -53,7 +53,7 @@ class Engine:
         *,
         conversations: int,
         prepare: Callable[[Runtime], Sequence[int]],
-        sampler: Callable[[], Sampler],
+        sampler: Callable[[bool], Sampler],
         exact: bool = False,
     ) -> None:
         self._slots = [SequenceSlot(sequence=i) for i in range(conversations)]
@@ -175,8 +175,9 @@ class Engine:
             self._runtime is not None
             and self._running
             and all(
-                not job.live or (not job.urgent and any(slot is not other for other in urgent))
-                for slot, job, _ in self._running
+                (not job.live and not _serves_next(slot, job, count))
+                or (not job.urgent and any(slot is not other for other in urgent))
+                for slot, job, count in self._running
             )
         ):
             self._runtime.abort()
@@ -297,7 +298,7 @@ class Engine:
             kept = keep(runtime, slot, job)
             job.stats.reused, job.stats.decoded = kept, job.stats.prompt - kept
             if job.kind is JobKind.REPLY:
-                job.sampler = self._new_sampler()
+                job.sampler = self._new_sampler(job.anew)
             if job.probe is not None and job.probe.position <= kept:
                 job.probe = None
             if kept == len(job.tokens):  # a prefill that changes nothing
@@ -370,6 +371,12 @@ class Engine:
                         self._end(job, error)
                 slot.job = None
                 slot.waiting.clear()
+
+
+def _serves_next(slot: SequenceSlot, job: Job, count: int) -> bool:
+    """Whether what is being computed for a job that nobody wants any more is what the next one in its slot begins with."""
+    done = len(slot.cached) + count
+    return any(other.live and other.tokens[:done] == job.tokens[:done] for other in slot.waiting)
 
 
 def _check(code: Decoded) -> None:

@@ -167,6 +167,8 @@ class Job:
     stats: Stats = field(default_factory=Stats)
     sampler: Sampler | None = None
     choice: Selection | None = None
+    anew: bool = False
+    """The reply is to be another one than the likeliest."""
     cancelled: bool = False
     done: bool = False
     settled: bool = False

@@ -1,58 +1,46 @@
-"""The words of one reply, clause by clause, from the edge and, where the turn was placed there, from the cloud.
+"""The words of one reply, clause by clause: the small model opens it, and the best model that may be asked gives it.
 
-Strategy: the edge begins every answer (:mod:`.race` knows the exceptions). When the turn may go to the cloud, the cloud is
-asked as soon as the turn has ended (:mod:`.permissions`) and the opening is known, and goes on from the opening's last word
-while that is spoken. If its next clause would come too late, or it breaks off, the edge goes on from the last clause: the
-audio never runs out, and the seam is at a clause. A cloud that was merely slow is asked once more, behind the clause that
-bridged the wait.
+Strategy: the small model begins every answer, with nothing but what the user has given where somebody larger is to answer
+(:mod:`voice.reply.opening`). That is the cloud where the turn was placed there, else the second speed on the device; it goes on
+from the opening's last word while that is spoken (:mod:`voice.reply.following`). One that fails, or lets the user wait beyond
+the turn's patience, is given up for the next best. Where only the small one is left it answers, and the user is told. What was
+said before in the conversation is not said again (:mod:`voice.reply.repeats`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from voice.core.budget import STAGE_WITHIN_S, Stage, words_that_fit
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Message, Token
 from voice.core.timely import timely
 from voice.reply.attribution import Attribution
-from voice.reply.cloud_request import CloudPass, CloudRequest
-from voice.reply.handover import EXCUSE, cloud_may_open, excuse_after_ms, opening, reserve_ms, wait_until_s
+from voice.reply.following import LEAST_WAIT_S, POLL_S, Following, Mind, Source, TakeOver, Wait
+from voice.reply.handover import notice, small_clause_ms
+from voice.reply.length import OFFER, ends_sentence
+from voice.reply.opening import opening_of
 from voice.reply.permissions import Permissions
 from voice.reply.plan import AnswerPlan
-from voice.reply.race import Race
+from voice.reply.repeats import NOTHING_NEW, Repeats, SaysAgain, asks_again, fresh
+from voice.reply.request import CloudPass, TokenRequest, ask_cloud, ask_large
+from voice.reply.small import SmallReply
 from voice.reply.stages import Stages
 from voice.tts.clauses import ClauseSplitter
-
-Source = Literal["edge", "cloud", "excuse"]
-POLL_S = 0.05
-"""How often to look whether the audio has begun to run out."""
-LEAST_WAIT_S = 0.001
-"""A shorter wait could be rounded to none, again and again."""
-REQUESTS = 2
-"""So often is one turn's answer asked of the cloud."""
 
 
 class AnswerSink(Protocol):
     """Who speaks an answer, and watches it being made."""
 
     def token_made(self, token: Token) -> None:
-        """The edge has made one more token."""
+        """The small model has made one more token."""
         ...
 
     def covered_until_s(self) -> float | None:
         """When the audio made so far will have been played; ``None`` before it is heard."""
         ...
-
-
-class _TakeOver(Exception):
-    """The edge must go on."""
-
-    def __init__(self, error: CloudError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Answer:
@@ -62,7 +50,7 @@ class Answer:
         messages: the conversation, its last message the user's.
         plan: how it is to be answered.
         permissions: what may be done by now.
-        idle: set while nothing more urgent needs the processor; the edge pauses while it is not.
+        idle: set while nothing more urgent needs the processor; the small model pauses while it is not.
         sink: who speaks it.
     """
 
@@ -81,21 +69,21 @@ class Answer:
         self._permissions = permissions
         self._idle = idle
         self._sink = sink
+        self._said = messages[-1].text
+        self._asked_before = [message.text for message in messages[:-1] if message.role == "user"]
         self._text = ""
         self._source: Source = "edge"
         self._attribution = Attribution()
         self._cloud = plan.cloud
-        self._request: CloudRequest | None = None
-        self._warming: CloudRequest | None = None
-        self._chances = REQUESTS
-        self._least_logprob = 0.0
-        self._other_words = False
-        self._begun = False
-        self._excuse_due_s: float | None = None
+        self._failed: CloudError | None = None
+        self._request: TokenRequest | None = None
+        self._asked: Mind | None = None
+        self._warming: TokenRequest | None = None
+        self._wait = Wait(plan.patience_ms, self._next_best_ms, sink.covered_until_s)
 
     @property
     def text(self) -> str:
-        """The clauses that were let go; an excuse is none of them."""
+        """The clauses that were let go; a bridge is none of them."""
         return self._text
 
     @property
@@ -113,6 +101,13 @@ class Answer:
         """Whether the cloud is to answer, or to go on with the answer."""
         return self._cloud is not None
 
+    def expected_ms(self, now_s: float) -> float | None:
+        """How long a larger model's first clause is expected to take from now on, where the answer begins with that."""
+        if self._text or self._request is None or self._asked is None:
+            return None
+        left_ms = self._asked.forecast_ms() - (now_s - self._request.began_s) * 1000
+        return left_ms if left_ms > 0 else (now_s - self._request.began_s) * 500
+
     def move_to_cloud(self) -> None:
         """Let the cloud go on behind the clause at hand, where the plan has a reserve."""
         self._cloud = self._cloud or self._plan.reserve
@@ -121,176 +116,122 @@ class Answer:
         """The answer in clauses to be spoken one by one; whoever takes them waits with the next until it wants it.
 
         Raises:
-            ChatError: the edge model failed, and the cloud could not step in.
+            ChatError: the small model failed, and nobody larger could step in.
         """
         if self._plan.given is not None:
             splitter = ClauseSplitter(self._stages.first_clause_words)
             for known in [*splitter.feed(self._plan.given), *splitter.finish()]:
-                yield self._said("edge", known)
+                yield self._let_go("edge", known)
             return
-        async with aclosing(self._edge("")) as edge, aclosing(Race(edge, self._permissions)) as race:
+        async with aclosing(self._small("")) as small:
             try:
-                try:
-                    while (clause := await self._first(race)) is not None:
-                        yield clause
-                        if self._source == "cloud" or (self._source == "edge" and self._cloud is not None):
-                            break
-                        self._warm()
-                    else:
-                        return
-                except ChatError:
-                    if self._begun:
-                        raise
-                    self.move_to_cloud()
-                    if self._cloud is None:
-                        raise
-                async for further in self._with_cloud(race):
-                    yield further
+                async with aclosing(self._parts(small)) as parts:
+                    async for source, clause in parts:
+                        yield self._let_go(source, clause)
             finally:
                 await self._end_request()
                 if self._warming is not None:
                     await self._warming.end()
 
-    async def _first(self, race: Race) -> str | None:
-        """The next clause while the edge has the word: its own, the cloud's, or an excuse; ``None`` at the end."""
-        excused = self._attribution.excused
-        while True:
-            await race.wait(self._patience_s(race, excusable=not (self._begun or excused)))
-            now_s = self._stages.clock.now_s()
-            if race.cloud_is_there:
-                try:
-                    clause = race.cloud_clause()
-                except _TakeOver as over:
-                    self._attribution.fallback = (over.error.error_code, str(over.error))
-                    await self._leave_cloud(race)
-                    continue
-                if clause is not None:
-                    await race.leave_edge()
-                    return self._said("cloud", clause)
-                await self._leave_cloud(race)
-            elif race.edge_is_there and not (race.cloud_runs and self._spare_ms(now_s) > 0):
-                await self._leave_cloud(race)
-                return self._opened(race.edge_clause())
-            elif self._may_open(race, now_s) and self._cloud is not None:
-                self._chances += 1
-                self._ask(self._cloud, "")
-                race.enter_cloud(self._from_cloud(self._cloud))
-            elif not (self._begun or excused) and self._excuse_is_due(race, now_s):
-                self._attribution.excused = True
-                return self._said("excuse", EXCUSE)
+    async def _parts(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
+        if any(self._minds()):
+            opening = await self._opening(small)
+            self._ask_ahead(opening)
+            if opening:
+                yield "edge", opening
+        else:
+            async with aclosing(self._alone(small)) as alone:
+                async for part in alone:
+                    yield part
+        async with aclosing(self._larger(small)) as larger:
+            async for part in larger:
+                yield part
 
-    def _opened(self, clause: str | None) -> str | None:
-        """A clause of the edge's; what opens an answer that the cloud goes on with claims nothing unsure."""
-        if clause is None or self._cloud is None:
-            return None if clause is None else self._said("edge", clause)
-        text = clause if self._begun else opening(clause, self._least_logprob, len(self._messages))
-        self._other_words = text != clause
-        if self._permissions.may_leave:
-            self._ask(self._cloud, self._text + text)
-        return self._said("edge", text)
+    async def _opening(self, small: SmallReply) -> str:
+        """What the small model begins with; empty where it has nothing by the time that the first sound is wanted."""
+        opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
+        try:
+            while not opening.done():
+                deadline, now_s = self._permissions.deadline, self._stages.clock.now_s()
+                until_s = now_s + POLL_S
+                if deadline is not None and self._permissions.may_continue:
+                    until_s = deadline.at_s - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO) / 1000
+                    if now_s >= max(until_s, deadline.at_s - self._stages.first_audio_ms / 2000):
+                        return ""
+                await asyncio.wait([opening], timeout=max(until_s - now_s, LEAST_WAIT_S))
+            return opening.result()
+        except ChatError:
+            return ""
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
-    def _spare_ms(self, now_s: float) -> float:
-        """What is left for a first clause before its synthesis must begin; 0 while nobody has said when it is due."""
-        if self._permissions.deadline is None:
-            return 0.0
-        return self._permissions.deadline.left_ms(now_s) - self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
+    def _repeats(self) -> Repeats:
+        """What of the rest would say again what was said."""
+        replies = [message.text for message in self._messages if message.role == "assistant"]
+        repeats = Repeats([] if asks_again(self._said, self._asked_before) else replies)
+        repeats.feed(self._text)
+        return repeats
 
-    def _may_open(self, race: Race, now_s: float) -> bool:
-        if (
-            self._cloud is None
-            or race.cloud_ran
-            or self._begun
-            or not self._permissions.may_leave
-            or self._permissions.deadline is None
-        ):
-            return False
-        return cloud_may_open(self._cloud.model.forecast_ms, self._stages.edge_clause_ms, self._spare_ms(now_s))
+    # --- the small model -----------------------------------------------------------------------------------------------------
 
-    def _excuse_at_s(self, now_s: float) -> float | None:
-        """When it is to be said that it takes a moment; found once, when the words are certain."""
-        if self._excuse_due_s is None and self._permissions.deadline is not None and self._permissions.may_continue:
-            after_ms = excuse_after_ms(self._stages.edge_clause_ms, self._spare_ms(now_s))
-            self._excuse_due_s = now_s + after_ms / 1000
-        return self._excuse_due_s if self._permissions.may_continue else None
+    def _small(self, prefix: str, *, anew: bool = False) -> SmallReply:
+        return SmallReply(self._small_tokens(prefix, anew=anew), self._idle, self._stages.first_clause_words, self._hurry)
 
-    def _excuse_is_due(self, race: Race, now_s: float) -> bool:
-        due_s = self._excuse_at_s(now_s)
-        return due_s is not None and now_s >= due_s and not race.edge_is_there
-
-    def _patience_s(self, race: Race, *, excusable: bool) -> float | None:
-        """How long to wait until there is something to decide again; ``None``: until something happens."""
-        now_s = self._stages.clock.now_s()
-        if race.edge_is_there and race.cloud_runs:
-            return max(LEAST_WAIT_S, self._spare_ms(now_s) / 1000)
-        if self._may_open(race, now_s):
-            return 0.0
-        due_s = self._excuse_at_s(now_s) if excusable else None
-        return None if due_s is None else max(LEAST_WAIT_S, due_s - now_s)
-
-    async def _leave_cloud(self, race: Race) -> None:
-        """It is not to open any more."""
-        await race.leave_cloud()
-        if race.cloud_ran and not self._begun:
-            await self._end_request()
-
-    def _warm(self) -> None:
-        """Have the cloud read the conversation so far, once, and say nothing to it."""
-        if self._plan.keep_warm and self._warming is None and self._plan.reserve is not None and self._permissions.may_leave:
-            self._attribution.warmed += 1
-            self._attribution.chars_sent += self._chars(self._plan.reserve, self._text)
-            only_read = replace(self._plan.reserve, max_tokens=1)
-            self._warming = CloudRequest(
-                only_read,
-                only_read.outgoing.hide(self._text),
-                self._stages.clock.now_s(),
-                lambda usage: self._attribution.count(replace(usage, draft={})),
-            )
-
-    async def _with_cloud(self, race: Race) -> AsyncGenerator[str, None]:
-        """The answer behind its opening."""
-        cloud, edge = self._cloud, race.edge
-        while cloud is not None:
-            try:
-                async for clause in race.cloud or self._from_cloud(cloud):
-                    yield self._said("cloud", clause)
-            except _TakeOver as over:
-                error = over.error
-            else:
-                self._attribution.fallback = None
-                return
-            self._attribution.fallback = (error.error_code, str(error))
-            await race.leave_cloud()
-            await self._end_request()
-            if self._rereads:
-                async with aclosing(self._edge(self._text)) as edge_again:
-                    async for clause in edge_again:
-                        yield self._said("edge", clause)
-                return
-            again = error.error_code == "cloud_late" and self._attribution.requests < self._chances
-            async for clause in edge:
-                yield self._said("edge", clause)
-                if again:
-                    break
-            else:
-                return
-
-    async def _edge(self, prefix: str) -> AsyncGenerator[str, None]:
-        splitter = ClauseSplitter(self._stages.first_clause_words, spoken_words=len(prefix.split()))
+    async def _small_tokens(self, prefix: str, *, anew: bool) -> AsyncGenerator[Token, None]:
         late = ChatError(f"the language model gave nothing for {STAGE_WITHIN_S:.0f} s")
-        reply = self._stages.chat.reply(self._messages, max_tokens=self._stages.max_reply_tokens, prefix=prefix)
+        reply = self._stages.chat.reply(self._messages, max_tokens=self._stages.max_reply_tokens, prefix=prefix, anew=anew)
         async with aclosing(timely(reply, STAGE_WITHIN_S, late)) as tokens:
-            text = ""
             async for token in tokens:
                 self._attribution.edge_tokens += 1
-                self._least_logprob = min(self._least_logprob, token.logprob)
                 self._sink.token_made(token)
-                text += token.text
-                self._hurry(splitter, text)
-                for clause in splitter.feed(token.text):
-                    yield clause
-                await self._idle.wait()
-        for clause in splitter.finish():
-            yield clause
+                yield token
+
+    async def _alone(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
+        """The small model's answer, until its end or until the cloud is to go on."""
+        try:
+            async for part in self._small_parts(small):
+                if self._cloud is not None and not self._text:
+                    opening = opening_of(part[1], self._said, self._asked_before)
+                    self._ask_ahead(opening)
+                    if opening:
+                        yield "edge", opening
+                    return
+                yield part
+                if self._cloud is not None:
+                    return
+                self._warm()
+        except ChatError:
+            self.move_to_cloud()
+            if self._text or self._cloud is None:
+                raise
+
+    async def _small_parts(self, small: SmallReply, behind: str = "") -> AsyncGenerator[tuple[Source, str], None]:
+        """What it says behind the words that were spoken: anew if it says what was said before, and no more than it may."""
+        most, before = self._stages.max_reply_tokens, self._text
+        try:
+            async with aclosing(fresh(self._as_parts(small.clauses(behind)), self._repeats(), self._said)) as parts:
+                async for part in parts:
+                    yield part
+                    if self._attribution.edge_tokens >= most - most // 5 and ends_sentence(part[1]):
+                        yield "edge", f" {OFFER}"
+                        return
+        except SaysAgain as again:
+            self._attribution.anew = again.verdict
+            if again.verdict == "itself" or self._text != before:
+                return
+            async with aclosing(self._small(behind, anew=True)) as other:
+                try:
+                    async for part in fresh(self._as_parts(other.clauses(behind)), self._repeats(), self._said):
+                        yield part
+                except SaysAgain:
+                    if self._text == before:
+                        yield "edge", NOTHING_NEW
+
+    @staticmethod
+    async def _as_parts(clauses: AsyncGenerator[str, None]) -> AsyncGenerator[tuple[Source, str], None]:
+        async for clause in clauses:
+            yield "edge", clause
 
     def _hurry(self, splitter: ClauseSplitter, text: str) -> None:
         """Let the first clause, of which ``text`` is there, be no longer than the time that is left allows."""
@@ -298,71 +239,152 @@ class Answer:
             left_ms = self._permissions.deadline.left_ms(self._stages.clock.now_s())
             splitter.hurry(words_that_fit(self._stages.forecasts, left_ms, len(text.split())))
 
-    async def _from_cloud(self, cloud: CloudPass) -> AsyncGenerator[str, None]:
-        if self._request is None:
-            await self._permissions.to_leave()
-        request = self._request or self._ask(cloud, self._text)
-        restorer = cloud.outgoing.stream()
-        splitter = ClauseSplitter(self._stages.first_clause_words, spoken_words=len(self._text.split()))
-        text = ""
-        while (token := await self._next(request)) is not None:
-            self._attribution.cloud_tokens += 1
-            restored = restorer.feed(token.text)
-            text += restored
-            self._hurry(splitter, text)
-            for clause in splitter.feed(restored):
-                yield clause
-        for clause in [*splitter.feed(restorer.rest()), *splitter.finish()]:
-            yield clause
+    # --- somebody larger -----------------------------------------------------------------------------------------------------
 
-    async def _next(self, request: CloudRequest) -> Token | None:
-        """The cloud's next token, if it comes while the edge could still step in, and within reason where it could not."""
-        began_s = self._stages.clock.now_s()
-        while True:
-            needs_ms = reserve_ms(self._stages.forecasts, rereads=self._rereads)
-            latest_s = wait_until_s(self._sink.covered_until_s() if self._begun else None, needs_ms)
-            now_s = self._stages.clock.now_s()
-            wait_s = POLL_S if latest_s is None else min(POLL_S, latest_s - now_s)
-            if (wait_s <= 0 or now_s - began_s >= STAGE_WITHIN_S) and not request.tokens.depth:
-                raise _TakeOver(CloudError("the cloud would have come too late", code="cloud_late"))
-            try:
-                async with asyncio.timeout(max(wait_s, LEAST_WAIT_S)):
-                    token = await anext(request.tokens)
-            except TimeoutError:
-                continue
-            except StopAsyncIteration:
-                if request.error is not None:
-                    raise _TakeOver(request.error) from None
-                return None
-            if self._attribution.cloud_first_ms is None:
-                self._attribution.cloud_first_ms = (self._stages.clock.now_s() - request.began_s) * 1000
-            return token
+    def _minds(self) -> Iterator[Mind]:
+        """The larger models that may answer, the best first."""
+        if (cloud := self._cloud) is not None:
+            yield self._cloud_mind(cloud)
+        if (large := self._plan.large) is not None:
+            most = self._stages.max_reply_tokens
 
-    @property
-    def _rereads(self) -> bool:
-        """Whether what was spoken is not what the edge's own answer began with."""
-        return self._other_words or self._attribution.tier == "cloud"
+            def ask(prefix: str, anew: bool) -> TokenRequest:
+                now_s = self._stages.clock.now_s()
+                return ask_large(large, self._messages, most, prefix, now_s, anew=anew)
 
-    def _ask(self, cloud: CloudPass, prefix: str) -> CloudRequest:
-        self._attribution.requests += 1
-        self._attribution.chars_sent += self._chars(cloud, prefix)
-        self._request = CloudRequest(cloud, cloud.outgoing.hide(prefix), self._stages.clock.now_s(), self._attribution.count)
+            yield Mind("large", leaves=False, max_tokens=most, forecast_ms=lambda: self._stages.forecasts.large_ms, ask=ask)
+
+    def _cloud_mind(self, cloud: CloudPass) -> Mind:
+        def ask(prefix: str, anew: bool) -> TokenRequest:  # noqa: ARG001 - nobody's sampling there is ours
+            self._attribution.requests += 1
+            self._attribution.chars_sent += self._chars(cloud, prefix)
+            return ask_cloud(cloud, prefix, self._stages.clock.now_s(), self._attribution.count)
+
+        forecast_ms = cloud.model.forecast_ms
+        return Mind(
+            "cloud",
+            leaves=True,
+            max_tokens=cloud.max_tokens,
+            forecast_ms=lambda: forecast_ms or self._plan.patience_ms,
+            ask=ask,
+            outgoing=cloud.outgoing,
+        )
+
+    def _ask_ahead(self, opening: str) -> None:
+        """Ask the cloud before its opening is spoken, where it may be asked: it has a processor of its own."""
+        if self._cloud is not None and self._permissions.may_leave:
+            self._ask(self._cloud_mind(self._cloud), opening)
+
+    def _ask(self, mind: Mind, prefix: str, *, anew: bool = False) -> TokenRequest:
+        self._asked, self._request = mind, mind.ask(prefix, anew)
         return self._request
+
+    async def _larger(self, small: SmallReply) -> AsyncGenerator[tuple[Source, str], None]:
+        """The answer behind its opening."""
+        opening = self._text
+        for mind in self._minds():
+            try:
+                async with aclosing(self._from(mind)) as parts:
+                    async for part in parts:
+                        yield part
+                        if mind.tier == "large" and self._cloud is not None and self._failed is None:
+                            break  # it has grown long, or is in doubt: the cloud goes on
+                    else:
+                        self._attribution.fallback = self._attribution.fallback if mind.tier == "large" else None
+                        return
+            except TakeOver as over:
+                self._failed = over.error
+                if mind.leaves:
+                    self._attribution.fallback = (over.error.error_code, str(over.error))
+            await self._end_request()
+        if self._failed is None:
+            return
+        answered = self._text != opening
+        self._attribution.noticed = notice(self._failed.error_code, answered=answered)
+        yield "bridge", self._attribution.noticed
+        if answered and ends_sentence(self._text):
+            return
+        anew = answered or not opening
+        rest = self._small(self._text) if anew else small
+        async with aclosing(rest), aclosing(self._small_parts(rest, "" if anew else self._text)) as parts:
+            async for part in parts:
+                yield part
+                if answered and ends_sentence(part[1]):
+                    return
+
+    async def _from(self, mind: Mind) -> AsyncGenerator[tuple[Source, str], None]:
+        """What one of them says, behind what was spoken.
+
+        Raises:
+            TakeOver: it failed, or gives nothing for too long.
+        """
+        await (self._permissions.to_leave() if mind.leaves else self._permissions.to_continue())
+        behind = self._text
+        for anew in (False, True):
+            request = self._request or self._ask(mind, behind, anew=anew)
+            following = Following(mind, request, self._stages, self._permissions, self._wait)
+            try:
+                async with aclosing(fresh(following.clauses(behind), self._repeats(), self._said)) as parts:
+                    async for part in parts:
+                        self._note(mind, request, following)
+                        yield part
+            except SaysAgain as again:
+                self._attribution.anew = again.verdict
+                await self._end_request()
+                if again.verdict == "itself" or self._text != behind:
+                    return
+                if anew or mind.leaves:
+                    yield mind.tier, NOTHING_NEW
+                    return
+            else:
+                self._note(mind, request, following)
+                if following.reached_limit:
+                    yield mind.tier, f" {OFFER}"
+                return
+
+    def _note(self, mind: Mind, request: TokenRequest, following: Following) -> None:
+        """Count what came, and learn how long the first clause took."""
+        attribution = self._attribution
+        attribution.bridges = self._wait.bridges
+        if mind.tier == "cloud":
+            attribution.cloud_tokens = max(attribution.cloud_tokens, following.tokens)
+            attribution.cloud_first_ms = attribution.cloud_first_ms or following.first_token_ms
+            return
+        attribution.large_tokens = max(attribution.large_tokens, following.tokens)
+        if attribution.large_first_ms is None and following.first_token_ms is not None:
+            attribution.large_first_ms = following.first_token_ms
+            self._stages.forecasts.observe_large((self._stages.clock.now_s() - request.began_s) * 1000)
+
+    def _next_best_ms(self) -> float:
+        """What whoever steps in next needs to be heard."""
+        if self._asked is not None and self._asked.leaves and self._plan.large is not None:
+            return self._stages.forecasts.large_ms
+        return small_clause_ms(self._stages.forecasts, rereads=len(self._attribution.words) > 1)
+
+    def _warm(self) -> None:
+        """Have the cloud read the conversation so far, once, and say nothing to it."""
+        if self._plan.keep_warm and self._warming is None and self._plan.reserve is not None and self._permissions.may_leave:
+            self._attribution.warmed += 1
+            self._attribution.chars_sent += self._chars(self._plan.reserve, self._text)
+            only_read = replace(self._plan.reserve, max_tokens=1)
+            now_s = self._stages.clock.now_s()
+            self._warming = ask_cloud(
+                only_read, self._text, now_s, lambda usage: self._attribution.count(replace(usage, draft={}))
+            )
 
     def _chars(self, cloud: CloudPass, prefix: str) -> int:
         return len(prefix) + sum(len(message.text) for message in cloud.outgoing.messages)
 
     async def _end_request(self) -> None:
         if self._request is not None:
-            request, self._request = self._request, None
+            request, self._request, self._asked = self._request, None, None
             await request.end()
 
-    def _said(self, source: Source, clause: str) -> str:
-        """Note a clause that is let go. An excuse is no part of the answer: nobody goes on from it, and none remembers it."""
+    def _let_go(self, source: Source, clause: str) -> str:
+        """Note a clause that is let go. A bridge is no part of the answer: nobody goes on from it, and none remembers it."""
         self._source = source
-        if source == "excuse":
+        if source == "bridge":
             return clause
-        self._begun = True
         if self._text and clause[:1].isalnum() and not self._text[-1:].isspace():
             clause = " " + clause
         self._text += clause

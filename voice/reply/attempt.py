@@ -42,7 +42,7 @@ APOLOGY = "Sorry, something went wrong. Please say that again."
 
 @dataclass(frozen=True, slots=True)
 class ClauseBegun:
-    """The chunks that follow speak this clause. A filler or an excuse is not the answer's ``own``."""
+    """The chunks that follow speak this clause. A filler or a bridge is not the answer's ``own``."""
 
     text: str
     own: bool = True
@@ -137,7 +137,8 @@ class Attempt:
     @property
     def tokens(self) -> int:
         """How many tokens were generated."""
-        return self.attribution.edge_tokens + self.attribution.cloud_tokens
+        made = self.attribution
+        return made.edge_tokens + made.large_tokens + made.cloud_tokens
 
     @property
     def attribution(self) -> Attribution:
@@ -171,6 +172,9 @@ class Attempt:
 
     def wait_ms(self, now_s: float) -> float:
         """How long the reply's own first audio is expected to take from now on."""
+        larger_ms = None if self._answer is None else self._answer.expected_ms(now_s)
+        if larger_ms is not None and Mark.FIRST_CLAUSE not in self.marks:
+            return larger_ms + self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
         return wait_ms(self._stages.forecasts, self.marks, (now_s - self._stage_began_s) * 1000)
 
     # --- what it may do ------------------------------------------------------------------------------------------------------
@@ -305,7 +309,7 @@ class Attempt:
         if self._stages.calibration is None or len(self._logprobs) == FIRST_TOKENS:
             return
         self._logprobs.append(logprob)
-        if (unknown := unknown_probability(self._logprobs, self._stages.calibration)) is not None:
+        if (unknown := unknown_probability(self._logprobs, self._stages.calibration, self._plan.doubt)) is not None:
             self.details["unknown_probability"] = round(unknown, 3)
             self._escalate(unknown)
 
@@ -315,7 +319,7 @@ class Attempt:
             return
         reserve = self._plan.reserve
         cloud_ms = None if reserve is None else reserve.model.forecast_ms
-        what = escalate(unknown, OPENING_MS, cloud_ms, private=reserve is None)
+        what = escalate(unknown, OPENING_MS, cloud_ms, private=reserve is None, doubt=self._plan.doubt)
         if what != "keep":
             self.details["doubt"] = what
         if what == "escalate":
@@ -324,7 +328,7 @@ class Attempt:
     async def _hand_over(self, answer: Answer, clause: str) -> None:
         if spoken := self._speakable(clause):
             source = answer.source
-            own = source != "excuse"
+            own = source != "bridge"
             if own:
                 self._stages.waiting.pop(self, None)
             if own and Mark.FIRST_CLAUSE not in self.marks:

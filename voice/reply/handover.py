@@ -1,71 +1,77 @@
-"""Edge and cloud in one answer: when which of them speaks (pure; time is an argument).
+"""When a larger model is waited for, what is said meanwhile, and when it is given up (pure; time is an argument).
 
-Strategy: the edge's opening clause is nearly always there before the cloud's first token could be, so it is what the user hears
-first, and the cloud goes on from its words. A cloud that is near, or an edge that is busy, turns that around: both are asked to
-open, and the edge's clause is held until the last moment at which it is in time. From then on one question is asked again and
-again: if the cloud's next clause has not come by now, is there still time for the edge to make one before the audio runs out?
+Strategy: the small model on the device opens every answer with what binds nobody (:mod:`voice.reply.opening`), and a larger one
+gives it: the cloud where the turn was placed there, else the second speed on the device. While the audio lasts, nothing else is
+needed. When it would run out, a true bridge is said, and once more a second one; a larger model that has given nothing within
+the turn's patience is given up for the next best, and where only the small one is left, the user is told.
 """
 
 from voice.core.budget import Forecasts, Stage
 
-OPENING_MS = 700.0
-"""About how long an opening clause of three words lasts."""
-MARGIN_MS = 80.0
-"""Kept back for what no forecast knows."""
+OPENING_MS = 1000.0
+"""About how long an opening lasts."""
 WORD_S = 0.2
 """The least that a word that is yet to be synthesised will last."""
-UNSURE_LOGPROB = -2.3
-"""A token of the opening that is less likely than this (10 %) may be a claim that the edge is not sure of."""
-EXCUSE = "One moment, please."
-"""Said when nobody has a clause yet and the silence would be noticed."""
-SILENCE_MS = 500.0
-"""So long beyond the deadline a reply may be missing before that is said."""
-OPENERS = ("Let me think about that.", "That is a good question.", "Give me a moment with that.")
-"""Spoken instead of an opening that could bind the answer to something wrong."""
+MARGIN_MS = 40.0
+"""Kept back for what no forecast knows."""
+BRIDGES = ("Let me see.", "One moment, please.")
+"""Said when the audio runs out and nobody has a clause yet; each once in a reply at most."""
+SILENCE_MS = (200.0, 350.0)
+"""So long a silence may be before each of them."""
+UNHEARD_MS = 400.0
+"""So long beyond the deadline the first sound of a reply may be missing."""
+NOTICE_UNREACHED = "I could not reach the larger model. As far as I know,"
+NOTICE_LATE = "The larger model takes too long. As far as I know,"
+NOTICE_LOST = "I lost the larger model there."
+"""What the user is told where the small model alone must answer, or go on."""
 
 
-def cloud_first_audio_ms(cloud_clause_ms: float | None, edge_clause_ms: float) -> float | None:
-    """When a turn that the cloud answers is first heard; ``None`` while the cloud is not to be asked.
+def larger_first_audio_ms(larger_clause_ms: float | None, edge_clause_ms: float) -> float | None:
+    """When a turn that a larger model answers is first heard; ``None`` while it is not to be asked.
 
-    That is when the edge's opening is there, unless the opening would be over before the cloud has a clause.
+    That is when the edge's opening is there, unless the opening would be over before the larger one has a clause.
     """
-    if cloud_clause_ms is None:
+    if larger_clause_ms is None:
         return None
-    return max(edge_clause_ms, cloud_clause_ms - OPENING_MS)
+    return max(edge_clause_ms, larger_clause_ms - OPENING_MS)
 
 
-def cloud_may_open(cloud_clause_ms: float | None, edge_clause_ms: float, spare_ms: float) -> bool:
-    """Whether the cloud, too, is asked for the first clause: it would be in time by itself, or sooner than a busy edge.
+def bridge_at_s(
+    said: int, covered_until_s: float | None, due_s: float | None, expected_s: float, voice_ms: float
+) -> float | None:
+    """When the next bridge is to be begun; ``None``: there is none left, or it is not known yet whether one is needed.
 
-    ``spare_ms`` is what is left for a first clause, its synthesis taken off.
+    Args:
+        said: how many this reply has had.
+        covered_until_s: when the audio made so far will have been played; ``None`` before anything is heard.
+        due_s: when the first sound was wanted; ``None`` while the turn is not over.
+        expected_s: when the larger model's clause is expected to be heard.
+        voice_ms: what a bridge's own synthesis takes.
     """
-    return cloud_clause_ms is not None and cloud_clause_ms <= max(spare_ms, edge_clause_ms)
+    if said >= len(BRIDGES) or due_s is None:
+        return None
+    if covered_until_s is None:
+        return due_s + (UNHEARD_MS - voice_ms) / 1000
+    silence_s = SILENCE_MS[said] / 1000
+    seam_s = 0.0 if expected_s > covered_until_s + silence_s and not said else silence_s
+    return covered_until_s + seam_s - voice_ms / 1000
 
 
-def excuse_after_ms(edge_clause_ms: float, spare_ms: float) -> float:
-    """When to say that it takes a moment, if there is no clause by then.
-
-    In time for the deadline when it is clear by now that the reply will miss it by far, else when the silence is noticed.
-    """
-    return spare_ms if edge_clause_ms > spare_ms + SILENCE_MS else spare_ms + SILENCE_MS
+def give_up_at_s(waits_since_s: float, patience_ms: float, next_best_ms: float) -> float:
+    """When a larger model that gives nothing is given up: the next best then answers before the patience is over."""
+    return waits_since_s + max(patience_ms - next_best_ms, patience_ms / 2) / 1000
 
 
-def reserve_ms(forecasts: Forecasts, *, rereads: bool) -> float:
-    """What the edge needs to have its next clause heard; ``rereads``: it must first read what the cloud has said."""
+def small_clause_ms(forecasts: Forecasts, *, rereads: bool) -> float:
+    """What the small model needs to have its next clause heard; ``rereads``: it must first read what another has said."""
     stages = [Stage.LLM_CLAUSE, Stage.TTS_FIRST_AUDIO]
     if rereads:
         stages.append(Stage.LLM_FIRST_TOKEN)
     return forecasts.remaining_ms(stages) + MARGIN_MS
 
 
-def wait_until_s(covered_until_s: float | None, edge_needs_ms: float) -> float | None:
-    """The last moment at which the cloud's next token may come; ``None`` while nothing is being heard and so nothing runs out.
-
-    ``covered_until_s`` is when the audio that there is will have been played.
-    """
-    return None if covered_until_s is None else covered_until_s - edge_needs_ms / 1000
-
-
-def opening(clause: str, least_logprob: float, number: int) -> str:
-    """What to open turn ``number`` with: the edge's clause, or one that claims nothing when it was unsure of a word in it."""
-    return clause if least_logprob >= UNSURE_LOGPROB else OPENERS[number % len(OPENERS)]
+def notice(code: str, *, answered: bool) -> str:
+    """What the user is told before the small model goes on. ``answered``: a larger one has said a part of the answer."""
+    if answered:
+        return NOTICE_LOST
+    return NOTICE_LATE if code in {"cloud_late", "cloud_slow"} else NOTICE_UNREACHED

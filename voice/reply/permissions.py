@@ -23,6 +23,7 @@ class Permissions:
         self._continue = asyncio.Event()
         self._leave = asyncio.Event()
         self._settled = False
+        self._over = False
 
     @property
     def may_continue(self) -> bool:
@@ -34,6 +35,11 @@ class Permissions:
         """Whether they may leave the device, where the turn was placed elsewhere."""
         return self._leave.is_set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn has ended: what is said to bridge a wait does not cut the user off."""
+        return self._over
+
     def allow_continuing(self, deadline: Deadline | None) -> None:
         """The user has paused, and has said this."""
         self.deadline = deadline
@@ -43,6 +49,7 @@ class Permissions:
 
     def allow_leaving(self) -> None:
         """The turn has ended."""
+        self._over = True
         self._leave.set()
 
     def settled(self) -> None:
@@ -53,6 +60,7 @@ class Permissions:
 
     def hold_back(self) -> None:
         """The user goes on."""
+        self._over = False
         self._continue.clear()
         self._leave.clear()
 
@@ -63,7 +71,3 @@ class Permissions:
     async def to_leave(self) -> None:
         """Wait for the second permission."""
         await self._leave.wait()
-
-    async def next_one(self) -> None:
-        """Wait until one more is given; returns at once where none is missing."""
-        await (self._leave if self._continue.is_set() else self._continue).wait()

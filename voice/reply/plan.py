@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from voice.core.budget import Deadline, Stage
-from voice.core.interfaces import CloudModel, Message
+from voice.core.interfaces import Chat, CloudModel, Message
 from voice.cost.prices import estimated_tokens
-from voice.reply.cloud_request import CloudPass
-from voice.reply.handover import cloud_first_audio_ms
+from voice.reply.handover import larger_first_audio_ms
+from voice.reply.request import CloudPass
 from voice.reply.stages import Stages
+from voice.route.confidence import AnswerDoubt
 from voice.route.placing import Placing
 from voice.route.policy import Forecast, hand_over_after
 from voice.skills.session import Alert
@@ -41,9 +42,12 @@ class AnswerPlan:
         given: the words, where they are known already: no model is asked.
         cloud: the permission to ask the cloud, where the turn was placed there.
         reserve: the same, where it was not: for an edge that fails, does not know, or does not come to an end.
+        large: the second speed of the device, where there is one: it answers behind the small model's opening.
+        patience_ms: so long a larger model is waited for.
         keep_warm: whether the cloud's cache is to follow an answer of the edge's, which takes a ``reserve``.
         hand_over_after: so many tokens of the edge's, and the ``reserve`` goes on with its answer.
         settled: whether no later word can make anything of the turn private.
+        doubt: what the small model's own confidence is to be weighed with.
         effect: what a skill then does.
         repeatable: whether "say that again" may say it.
         details: what the turn's trace says of it.
@@ -52,9 +56,12 @@ class AnswerPlan:
     given: str | None = None
     cloud: CloudPass | None = None
     reserve: CloudPass | None = None
+    large: Chat | None = None
+    patience_ms: float = 3000.0
     keep_warm: bool = False
     hand_over_after: int | None = None
     settled: bool = False
+    doubt: AnswerDoubt | None = None
     effect: Effect | None = None
     repeatable: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +70,7 @@ class AnswerPlan:
 async def plan_answer(stages: Stages, request: TurnRequest) -> AnswerPlan:
     """Ask the router where the turn is answered, and the skills whether they can answer it."""
     plan = AnswerPlan() if stages.placing is None else _placed(stages, stages.placing, request)
+    plan = replace(plan, large=stages.large())
     found = None if stages.skills is None else await stages.skills(request.said)
     if found is None:
         return plan
@@ -80,8 +88,9 @@ def _placed(stages: Stages, placing: Placing, request: TurnRequest) -> AnswerPla
     forecast = _forecast(stages, request.deadline)
     history_tokens = estimated_tokens(sum(len(message.text) for message in request.shareable))
     decision = placing.place(request.said, forecast, history_tokens=history_tokens)
-    plan = AnswerPlan(settled=decision.settled, details={"route": decision.brief() | _network(cloud)})
     choice = decision.choice
+    details = {"route": decision.brief() | _network(cloud)}
+    plan = AnswerPlan(settled=decision.settled, patience_ms=choice.patience_ms, doubt=choice.doubt, details=details)
     if cloud is None or not {choice.route, choice.runner_up} & {"cloud", "speculative"}:
         return plan
     outgoing = placing.outgoing([*request.shareable, Message("user", request.said)], decision)
@@ -106,12 +115,12 @@ def _forecast(stages: Stages, deadline: Deadline | None) -> Forecast:
     """What this moment allows."""
     left_ms = stages.first_audio_ms if deadline is None else deadline.left_ms(stages.clock.now_s())
     edge_ms = stages.forecasts.remaining_ms((Stage.LLM_FIRST_TOKEN, Stage.LLM_CLAUSE))
-    forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue)
+    forecast = Forecast(deadline_left_ms=left_ms, edge_first_ms=edge_ms, edge_queue=stages.queue, edge_large=stages.large() is not None)
     if (cloud := stages.cloud) is None:
         return forecast
     return replace(
         forecast,
-        cloud_first_ms=cloud_first_audio_ms(cloud.forecast_ms, edge_ms),
+        cloud_first_ms=larger_first_audio_ms(cloud.forecast_ms, edge_ms),
         price_per_1k_tokens=stages.cloud_price,
         can_verify=cloud.can_verify,
         why_not=cloud.why_not,

@@ -1,8 +1,8 @@
 """The encoder at run time: an utterance in, the word of each head out.
 
 One ONNX session with one thread; a call costs some hundred microseconds. What is shipped beside the weights (``router.json``)
-says what the heads mean, which file belongs to it by its SHA-256, and the thresholds that were learned with it; anything that
-does not agree is refused when it is loaded, not when a turn depends on it.
+says what the heads mean and which file belongs to it by its SHA-256; anything that does not agree is refused when it is loaded,
+not when a turn depends on it. What the pair of models here will make of the utterance is read from ``pair.json``.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,12 +19,18 @@ import numpy.typing as npt
 
 from voice.core.errors import ModelError, ModelMissing, RouteError, mapped
 from voice.privacy.findings import TaggedSpan
-from voice.route.labels import TAGS, TASKS, Task
+from voice.route.difficulty import UNLABELLED, Odds, Pair
+from voice.route.labels import HARD_TASKS, QUIET_TASKS, TAGS, TASKS, Task
 
 T = TypeVar("T")
 
-HEADS = {"task": (len(TASKS),), "difficulty": (2,), "length": (2,), "tags": (None, len(TAGS))}
+HIDDEN = 256
+HEADS = {"task": (len(TASKS),), "difficulty": (2,), "length": (2,), "tags": (None, len(TAGS)), "pooled": (HIDDEN,)}
 """Output → shape; None is the number of tokens."""
+EASY = np.array([index <= TASKS.index(Task.EXTRACTION) for index in range(len(TASKS))])
+HARD = np.array([task in HARD_TASKS for task in TASKS])
+QUIET = np.array([task in QUIET_TASKS for task in TASKS])
+REMEMBERED_TEXTS = 16
 MAX_CHARACTERS = 2000
 """More of a text is not read by the encoder: 96 tokens fit into it."""
 
@@ -46,9 +53,11 @@ class Heads:
 
     Attributes:
         task: the likeliest class, and ``task_probability``; ``second`` is the next.
-        weak_ok, strong_ok: probabilities that a small and that a large model answers right.
+        weak_ok, strong_ok: probabilities that Mixtral and that GPT-4 passes it as an exam; no decision is made on it.
         tokens, tokens_p90: the expected length of the answer: median and 90 % quantile.
         tags: private matter, span by span.
+        odds: what the pair of models here will make of it.
+        hard, quiet: probabilities that its class is one of ``HARD_TASKS``, or of ``QUIET_TASKS``.
     """
 
     task: Task
@@ -60,19 +69,22 @@ class Heads:
     tokens: int
     tokens_p90: int
     tags: tuple[TaggedSpan, ...]
+    odds: Odds = UNLABELLED
+    hard: float = 0.0
+    quiet: float = 0.0
 
     @property
     def gain(self) -> float:
-        """How much likelier the large model is right than the small one; -1 to 1."""
+        """How much likelier GPT-4 passes than Mixtral; -1 to 1."""
         return self.strong_ok - self.weak_ok
 
 
 class Encoder:
-    """The shipped weights, loaded. Thread-safe; holds no state between calls."""
+    """The shipped weights, loaded. Thread-safe. The last few texts are not read again: a turn is placed more than once."""
 
     @mapped(ModelError, "the router's model cannot be used")
-    def __init__(self, folder: Path) -> None:
-        """Load and check the model in ``folder``.
+    def __init__(self, folder: Path, pair: Path | None = None) -> None:
+        """Load and check the model in ``folder``, and what was learnt of a pair of models: of ``pair``, or the shipped one.
 
         Raises:
             ModelMissing: a file is not there.
@@ -96,7 +108,9 @@ class Encoder:
             ) from error
         self._places = int(self.card["places"])
         _check_heads(folder, self._session, self.card)
+        self.pair = Pair(pair or folder / "pair.json", self.card["files"]["router.onnx"], HIDDEN)
         self._words = [str(output.name) for output in self._session.get_outputs()]
+        self._remembered = lru_cache(REMEMBERED_TEXTS)(self._look)
 
     @mapped(RouteError, "the router's model failed")
     def read(self, text: str) -> Heads:
@@ -105,7 +119,10 @@ class Encoder:
         Raises:
             RouteError: the model or its tokenizer failed.
         """
-        encoding = self._tokenizer.encode(text[:MAX_CHARACTERS])
+        return self._remembered(text[:MAX_CHARACTERS])
+
+    def _look(self, text: str) -> Heads:
+        encoding = self._tokenizer.encode(text)
         ids = np.array(clip_ids(encoding.ids, self._places), dtype=np.int64)
         out = dict(zip(self._words, self._session.run(self._words, {"ids": ids}), strict=True))
         task = _softmax(out["task"])
@@ -116,12 +133,15 @@ class Encoder:
             task=TASKS[first],
             task_probability=float(task[first]),
             second=TASKS[second],
-            edge_probability=float(task[: TASKS.index(Task.EXTRACTION) + 1].sum()),
+            edge_probability=float(task[EASY].sum()),
             weak_ok=_sigmoid(float(out["difficulty"][0])),
             strong_ok=_sigmoid(float(out["difficulty"][1])),
             tokens=round(tokens),
             tokens_p90=round(max(upper, tokens)),
             tags=_spans(out["tags"], places),
+            odds=self.pair.odds(out["pooled"]),
+            hard=float(task[HARD].sum()),
+            quiet=float(task[QUIET].sum()),
         )
 
 
@@ -169,7 +189,7 @@ def _card(folder: Path) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{path} is not JSON ({error}). Take it from the source again.") from error
-    if not isinstance(card, dict) or not {"files", "tasks", "tags", "places", "thresholds"} <= card.keys():
+    if not isinstance(card, dict) or not {"files", "tasks", "tags", "places"} <= card.keys():
         raise ModelError(f"{path} does not describe a router. Take it from the source again.")
     return card
 

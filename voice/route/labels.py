@@ -33,6 +33,11 @@ TASKS = tuple(Task)
 EDGE_TASKS = frozenset({Task.DEVICE_COMMAND, Task.TIMER_CALENDAR, Task.SHORT_FACTUAL, Task.CHIT_CHAT, Task.EXTRACTION})
 """What a small model on the device, with its tools, can be expected to answer."""
 
+HARD_TASKS = frozenset({Task.REASONING, Task.CODE, Task.LONG_FORM, Task.WORLD_KNOWLEDGE})
+"""What asks more of a model than to know something: the small one is likely to fail."""
+QUIET_TASKS = frozenset({Task.DEVICE_COMMAND, Task.TIMER_CALENDAR, Task.CHIT_CHAT})
+"""Where no larger model has anything to add: the device does it, or nothing can be wrong."""
+
 
 TAGS = ("none", "name", "address", "email", "number", "birth_date", "medical", "financial")
 """The encoder's tag head: one of these a token. ``number`` is any private number or code; the patterns say which."""

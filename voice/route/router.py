@@ -20,7 +20,9 @@ from voice.privacy import gate, language
 from voice.privacy.findings import Finding, Kind
 from voice.privacy.gate import PrivacyPolicy, PrivacyVerdict, PrivacyWatch, Treatment
 from voice.route import policy
+from voice.route.confidence import Calibration
 from voice.route.encoder import Encoder, Heads
+from voice.route.length import stated_tokens
 from voice.route.policy import Choice, Forecast, Policy, RouteState
 
 BUDGET_MS = 5.0
@@ -42,7 +44,9 @@ def policy_of(config: RouteConfig) -> Policy:
     return Policy(
         config.mode,
         PrivacyPolicy(treatments),
-        config.threshold,
+        right_answer_worth=config.right_answer_worth,
+        second_costs=config.second_costs,
+        patience_ms=config.patience_ms,
         long_tokens=config.long_tokens,
         max_price=config.max_price or math.inf,
     )
@@ -92,7 +96,7 @@ class Decision:
             "tier": self.choice.route,
             "runner_up": self.choice.runner_up,
             "reasons": list(self.choice.reasons),
-            "pull": None if self.choice.pull is None else round(self.choice.pull, 3),
+            "gain": None if self.choice.gain is None else round(self.choice.gain, 3),
             "private": sorted({str(found.kind) for found in self.verdict.findings}),
             "task": self.task or None,
             "ms": round(self.took_ms, 2),
@@ -105,7 +109,7 @@ class Decision:
             "route": self.choice.route,
             "runner_up": self.choice.runner_up,
             "reasons": list(self.choice.reasons),
-            "pull": None if self.choice.pull is None else round(self.choice.pull, 4),
+            "gain": None if self.choice.gain is None else round(self.choice.gain, 4),
             "redact": self.choice.redact,
             "gate": {
                 "treatment": self.verdict.treatment,
@@ -119,7 +123,8 @@ class Decision:
                 "second": str(heads.second),
                 "edge_probability": round(heads.edge_probability, 4),
                 "difficulty": {
-                    "weak_ok": round(heads.weak_ok, 4), "strong_ok": round(heads.strong_ok, 4), "gain": round(heads.gain, 4),
+                    "small_right": round(heads.odds.small_right, 4), "large_right": round(heads.odds.large_right, 4),
+                    "only_large": round(heads.odds.only_large, 4), "only_small": round(heads.odds.only_small, 4),
                 },
                 "length": {"tokens": heads.tokens, "tokens_p90": heads.tokens_p90},
             },
@@ -137,17 +142,26 @@ def _finding(found: Finding, text: str | None) -> dict[str, object]:
 class Router:
     """One per process; thread-safe. Loading takes about a second, a decision about a millisecond."""
 
-    def __init__(self, folder: Path, rules: Policy | None = None) -> None:
+    def __init__(self, folder: Path, rules: Policy | None = None, *, pair: str = "", cloud_model: str = "") -> None:
         """Load the model and run it once, so that the first turn is as quick as the others.
+
+        Args:
+            folder: of the encoder.
+            rules: what its owner wants.
+            pair: the file of a pair of models that its owner has labelled; empty: the shipped one.
+            cloud_model: as the endpoint names it: it may be the pair's larger one.
 
         Raises:
             ModelError: the model is missing, damaged, or not of this version.
         """
-        self.policy = rules or Policy()
-        self._encoder = Encoder(folder)
-        self.thresholds: dict[str, dict[str, float]] = self._encoder.card["thresholds"]
+        self._encoder = Encoder(folder, Path(pair).expanduser() if pair else None)
+        self.policy = replace(rules or Policy(), cloud_is_labelled=cloud_model == self._encoder.pair.large)
         language.load()
         self.decide("warm up, please: call me at seven", forecast=Forecast(cloud_first_ms=200.0))
+
+    def calibration(self, model: str) -> Calibration | None:
+        """How to read the confidence of this edge model; ``None`` where the labels are another one's."""
+        return self._encoder.pair.calibration if model == self._encoder.pair.small else None
 
     def watch(self) -> PrivacyWatch:
         """The gate over the growing transcript of one turn; give it to :meth:`decide`."""
@@ -189,7 +203,7 @@ class Router:
             choice = Choice("edge", ("nothing was said",))
         else:
             choice = policy.decide(
-                verdict, heads, policy.stated_tokens(text), state or RouteState(), forecast or Forecast(), self.policy
+                verdict, heads, stated_tokens(text), state or RouteState(), forecast or Forecast(), self.policy
             )
         took_ms = (time.perf_counter() - started) * 1000.0
         extra = (failure,) if failure else ()

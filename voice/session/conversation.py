@@ -7,7 +7,6 @@ awaiting, so that no two inputs ever interleave. All waiting is in tasks, and ev
 """
 
 import asyncio
-import contextlib
 import logging
 import secrets
 
@@ -15,7 +14,7 @@ from voice.core.budget import pace_ms
 from voice.core.channel import Channel, WhenFull
 from voice.core.clock import Clock, MonotonicClock
 from voice.core.config import Config
-from voice.core.errors import Overloaded, VoiceError
+from voice.core.errors import Overloaded
 from voice.core.interfaces import Message, Samples
 from voice.core.trace import Mark, TraceLog, TurnTrace, wall_offset_s
 from voice.cost.ledger import Ledger
@@ -23,6 +22,7 @@ from voice.engines import Engines
 from voice.route.placing import Placing
 from voice.session import events as out
 from voice.session.barge_in import BargeIn
+from voice.session.chats import SOME_WORD, Chats
 from voice.session.context import SessionContext
 from voice.session.effects import Effects
 from voice.session.endpointing import Endpointing
@@ -37,9 +37,6 @@ from voice.session.transcription import IncrementalTranscriber
 from voice.session.turn import Turn
 from voice.skills.session import SkillSession
 from voice.turn.table import IllegalInput, TurnAction, TurnInput, TurnState, step
-
-SOME_WORD = "What"
-"""Stands for whatever the user says next: a model reads everything before it ahead of time, and not the word itself."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +72,7 @@ class Conversation:
         self._wall_offset_s = wall_offset_s(self._clock.now_s())
         self._hearing = Hearing(self, config, self._clock)
         self._listener = Listener(engines.detector(), config.vad, self._clock, self._hearing)
-        self._chat = engines.chat_model.open()
+        self._chats = Chats(engines)
         self._placing = Placing(engines.router) if engines.router is not None else None
         self._recorder = TurnRecorder(self._name, config, self._clock, self._wall_offset_s, self._placing, trace, ledger)
         self._skills = None if engines.skills is None else SkillSession(engines.skills, self._clock, self)
@@ -118,7 +115,7 @@ class Conversation:
             self._tasks.group = None
             if self._turn is not None:
                 self._finish_turn(self._turn, "session_closed")
-            self._chat.close()
+            self._chats.close()
             if self._skills is not None:
                 self._skills.close()
             self.events.close()
@@ -158,17 +155,20 @@ class Conversation:
     # --- what the parts of a turn tell (TurnHooks) ---------------------------------------------------------------------------
 
     def partial(self, turn: int, text: str, stable_chars: int) -> None:
-        """Tell it, and begin a reply to it; or else take all but its last word into the language model's cache.
-
-        What turns out otherwise costs nothing more: the cache keeps what agrees.
-        """
+        """Tell it, and begin a reply to it; or else take all but its last word into the language models' caches."""
         at_hand = self._at_hand(turn)
         if at_hand is None or at_hand.committed:
             return
         at_hand.trace.mark(Mark.PARTIAL, self._clock.now_s())
         self.emit(out.PartialTranscript(turn, text, stable_chars))
-        if self._state is TurnState.LISTENING and not at_hand.reply.begin(text) and (so_far := text.rpartition(" ")[0]):
-            at_hand.tasks.start(self._prefill(so_far), "prefill")
+        if self._state is not TurnState.LISTENING:
+            return
+        begun, so_far = at_hand.reply.begin(text), text.rpartition(" ")[0]
+        if so_far:
+            messages = self._recorder.history.messages(Message("user", so_far))
+            self._tasks.start(self._chats.read_ahead_large(messages), "read ahead")
+            if not begun:
+                at_hand.tasks.start(self._chats.read_ahead(messages), "prefill")
 
     def reply_ready(self, turn: int) -> None:
         """See :class:`~voice.turn.hooks.ReplyHooks`."""
@@ -334,7 +334,7 @@ class Conversation:
             self._placing.begin_turn()
         trace = TurnTrace(self._turns, self._name, self._wall_offset_s)
         transcriber = IncrementalTranscriber(self._context, self._turns, self._speech_start)
-        stages = stages_of(self._engines, self._config, self._clock, self._chat, self._placing, self._skills)
+        stages = stages_of(self._engines, self._config, self._clock, self._chats, self._placing, self._skills)
         reply = PreemptiveReply(self._turns, stages, self._recorder.history, transcriber.idle, self._tasks, self)
         alert = self._skills.take_alert() if is_alert and self._skills is not None else None
         turn = self._turn = Turn(
@@ -372,10 +372,6 @@ class Conversation:
         if self._engines.cloud is not None and self._config.route.mode != "edge":
             self._tasks.start(self._engines.cloud.warm(), "warm")
 
-    async def _prefill(self, said: str) -> None:
-        with contextlib.suppress(VoiceError):
-            await self._chat.prefill(self._recorder.history.messages(Message("user", said)))
-
     def _finish_turn(self, turn: Turn, reason: out.ReplyEnd) -> None:
         self._turn = None
         turn.close()
@@ -392,5 +388,7 @@ class Conversation:
         self.emit(out.ReplyEnded(turn.number, reason))
         self.emit(out.TurnTraced(turn.number, record))
         if not self._closing.is_set():
-            self._tasks.start(self._prefill(SOME_WORD), "reread")
+            messages = self._recorder.history.messages(Message("user", SOME_WORD))
+            self._tasks.start(self._chats.read_ahead(messages), "reread")
+            self._tasks.start(self._chats.read_ahead_large(messages), "reread by the second speed")
             self._warm_cloud()

@@ -119,15 +119,11 @@ class Endpointing:
         self._fill(turn, clock.now_s())
 
     def _left_ms(self, turn: Turn, now_s: float) -> float:
-        """How long the reply's own first sound may be waited for, if it is expected in that time; else 0.
-
-        That is until the deadline, and for an answer of the edge's a little longer: it would be put off by a filler by more
-        than it is late. In a cloud turn the filler wins time for the cloud.
-        """
-        attempt, deadline = turn.reply.attempt, turn.trace.deadline
-        if attempt is None or deadline is None:
+        """How long the reply's own first words may still be waited for, if they are expected in that time; else 0."""
+        attempt, spoke_until_s = turn.reply.attempt, turn.trace.marks.get(Mark.SPEECH_END)
+        if attempt is None or spoke_until_s is None:
             return 0.0
-        left_ms = deadline.left_ms(now_s) + (0.0 if attempt.asks_cloud else self._context.config.budget.filler_after_ms)
+        left_ms = self._context.config.budget.filler_after_ms - (now_s - spoke_until_s) * 1000
         return left_ms if left_ms >= 1 and attempt.wait_ms(now_s) <= left_ms else 0.0
 
     def _fill(self, turn: Turn, now_s: float) -> None:

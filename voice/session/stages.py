@@ -2,21 +2,21 @@
 
 from voice.core.clock import Clock
 from voice.core.config import Config
-from voice.core.interfaces import Chat
 from voice.engines import Engines
 from voice.reply.stages import Stages
-from voice.route.confidence import CALIBRATIONS
 from voice.route.placing import Placing
 from voice.route.policy import Policy
+from voice.session.chats import Chats
 from voice.skills.session import SkillSession
 
 
 def stages_of(
-    engines: Engines, config: Config, clock: Clock, chat: Chat, placing: Placing | None, skills: SkillSession | None
+    engines: Engines, config: Config, clock: Clock, chats: Chats, placing: Placing | None, skills: SkillSession | None
 ) -> Stages:
     """The stages of one conversation."""
     return Stages(
-        chat=chat,
+        chat=chats.small,
+        large=chats.large,
         synthesizer=engines.synthesizer,
         forecasts=engines.forecasts,
         clock=clock,
@@ -30,6 +30,6 @@ def stages_of(
         cloud_tokens=config.cloud.max_tokens,
         cloud_price=config.cloud.price_out / 1000,
         keeps_cloud_warm=config.cloud.warm == "prefix",
-        calibration=CALIBRATIONS.get(config.llm.model),
+        calibration=None if engines.router is None else engines.router.calibration(config.llm.model),
         waiting=engines.waiting,
     )

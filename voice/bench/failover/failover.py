@@ -29,7 +29,6 @@ from voice.core.config import Config
 from voice.core.interfaces import SAMPLE_RATE_HZ
 from voice.models import locate
 from voice.protocol import messages as m
-from voice.reply.handover import OPENERS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -285,7 +284,7 @@ async def _private(
             for said in (text, QUESTIONS[0], QUESTIONS[1]):
                 await _begin_to_answer(client, listener, said)
             progress("private")
-    return len(leaked(cases, readings(bytes(proxy.sent[began:])), (*QUESTIONS, *OPENERS, system_prompt))), len(cases)
+    return len(leaked(cases, readings(bytes(proxy.sent[began:])), (*QUESTIONS, system_prompt))), len(cases)
 
 
 async def _begin_to_answer(client: VoiceClient, listener: FailoverListener, text: str) -> None:

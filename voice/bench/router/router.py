@@ -7,6 +7,8 @@ for private matter.
 
 import random
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,10 +21,11 @@ from rich.table import Table
 from voice.bench.router import private
 from voice.bench.router.examples import Example, labelled, split, weak_strong
 from voice.bench.router.taxonomy import HELD_OUT
+from voice.core.cpu import cores
 from voice.core.errors import ConfigError
 from voice.route.encoder import Encoder, Heads
 from voice.route.labels import EDGE_TASKS, TASKS
-from voice.route.policy import Forecast, threshold_for_quality, threshold_for_share
+from voice.route.policy import Forecast
 from voice.route.router import BUDGET_MS, Router, locate
 
 DATA = Path("../shared/data/text")
@@ -95,8 +98,24 @@ def latency(router: Router, texts: Sequence[str], decisions: int) -> dict[str, A
         "over_budget": sum(took > BUDGET_MS for took in warm),
         "first": round(first_ms, 3),
         "after_a_pause": _quantiles(rested),
+        "under_load": under_load(router, chosen[:1000]),
         "by_words": {n: _quantiles(times) for n, times in by_words.items()},
     }
+
+
+def under_load(router: Router, texts: Sequence[str]) -> dict[str, Any]:
+    """Decisions beside as many processes that never rest as there are cores: on the clock, and in the thread's own time."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores())]
+    try:
+        time.sleep(0.5)  # until they run
+        began_s = time.thread_time()
+        wall = _times(router, texts)
+        own_ms = (time.thread_time() - began_s) * 1e3 / len(texts)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    return {**_quantiles(wall), "own_mean": round(own_ms, 3), "over_budget": sum(took > BUDGET_MS for took in wall)}
 
 
 def _times(router: Router, texts: Sequence[str]) -> list[float]:
@@ -211,22 +230,6 @@ def curve(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, Any
     }
 
 
-def learned_thresholds(examples: Sequence[Example], scores: Sequence[float]) -> dict[str, dict[str, float]]:
-    """Thresholds of the difficulty's gain for wanted cloud shares and wanted qualities, from examples that were trained on."""
-    weak, strong = [bool(e.weak_ok) for e in examples], [bool(e.strong_ok) for e in examples]
-    low, high = sum(weak) / len(weak), sum(strong) / len(strong)
-    return {
-        "share": {
-            f"{share:.1f}": round(threshold_for_share(scores, share), 5)
-            for share in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-        },
-        "quality": {
-            f"{part:.1f}": round(threshold_for_quality(scores, weak, strong, low + part * (high - low)), 5)
-            for part in (0.3, 0.5, 0.7, 0.8, 0.9)
-        },
-    }
-
-
 # --- private matter ----------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +260,8 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.add_row(
         "decision of 60 words, p50 / p99", f"{ms['by_words']['60']['p50']:.2f} / {ms['by_words']['60']['p99']:.2f} ms", ""
     )
+    loaded = ms["under_load"]
+    table.add_row("the same, all cores busy", f"{loaded['p50']:.2f} / {loaded['p99']:.2f} / {loaded['p999']:.2f} ms", "5 ms")
     _show_steps(found["steps"], console)
     if "skipped" in found:
         console.print(table)
