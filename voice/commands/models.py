@@ -175,20 +175,22 @@ def _show_proposal(measured: "Sequence[Measured]") -> None:
     from voice.models.questions import QUESTIONS
 
     out = Console()
-    table = Table("name", "36 tokens", "1 token", "first clause", "memory", "right", "")
+    table = Table("name", "36 tokens", "1 token", "clause", "memory", "right")
+    for column in table.columns:
+        column.no_wrap = True
     for one in measured:
         if one.failure:
-            table.add_row(one.name, "-", "-", "-", "-", "-", one.failure)
+            out.print(f"{one.name} does not run here: {one.failure}", style="yellow", highlight=False, soft_wrap=True)
             continue
         waits = (_figure(one.prefill_ms, "ms"), _figure(one.decode_ms, "ms"), _figure(one.first_clause_ms, "ms", digits=0))
-        table.add_row(one.name, *waits, f"{one.memory_bytes / 1e6:.0f} MB", f"{one.right} of {len(QUESTIONS)}", "")
+        table.add_row(one.name, *waits, f"{one.memory_bytes / 1e6:.0f} MB", f"{one.right} of {len(QUESTIONS)}")
     out.print(table)
     proposal = choose(measured)
     if proposal is None:
         out.print("no chat model runs here; scripts/start gets the default one")
         raise typer.Exit(1)
-    out.print(f"llm.model = {proposal.opener!r}: {proposal.opener_because}", highlight=False)
-    out.print(f"llm.large = {proposal.second!r}: {proposal.second_because}", highlight=False)
+    out.print(f"llm.model = {proposal.opener!r}: {proposal.opener_because}", highlight=False, soft_wrap=True)
+    out.print(f"llm.large = {proposal.second!r}: {proposal.second_because}", highlight=False, soft_wrap=True)
     for times in FASTER:
         there = choose(faster(measured, times))
         if there is not None:
