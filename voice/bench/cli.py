@@ -1,15 +1,15 @@
 """``voice bench``: measurements that anyone can repeat. Each prints a table and, with ``--json``, writes a file."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from voice.bench.progress import progress_bar, stages
 from voice.commands.common import console, hosted, options, run, settings
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    pass
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -375,31 +375,3 @@ def show(figures: dict[str, Any], title: str) -> None:
     for name, value in figures.items():
         table.add_row(name, str(value))
     console().print(table)
-
-
-def stages(bar: "Progress") -> Callable[[str, int, int], None]:
-    """Shows one stage after another: told what is done, how much of it, and of how much."""
-    tasks: dict[str, Any] = {}
-
-    def progress(stage: str, done: int, total: int) -> None:
-        if stage not in tasks:
-            for earlier in tasks.values():
-                bar.update(earlier, completed=bar.tasks[earlier].total)
-            tasks[stage] = bar.add_task(stage, total=total)
-        bar.update(tasks[stage], completed=done, total=total)
-
-    return progress
-
-
-def progress_bar() -> "Progress":
-    """A bar on standard error with what is done, what is left, and the time it takes."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console(),
-    )
