@@ -234,6 +234,8 @@ def test_serve_says_where_it_listens_and_goodbye() -> None:
         "from voice.cli import main; main()",
         "--set",
         "trace.enabled=false",
+        "--set",
+        "llm.large=",
         "serve",
         "--port",
         "0",

@@ -35,7 +35,7 @@ ALLOWED = {
     "commands": "audio client cloud core cost draft engines mic models protocol route server session traces verifier",
     "bench": (
         "asr audio client cloud commands core draft engines llm mic models privacy protocol "
-        "reply route server session tts turn verifier"
+        "route server session tts turn verifier"
     ),
     "cli": "bench commands core",
     "__main__": "cli",

@@ -150,6 +150,14 @@ class Engines:
             stack.close()
             raise
 
+    def load_large(self, config: Config) -> None:
+        """Load the second speed, whose file has come, and use it from now on. Blocks for seconds; from any thread.
+
+        Raises:
+            VoiceError: the file is damaged or does not run here.
+        """
+        self.large.model = _larger(config, self._closing, lambda _: None).model
+
     def problems(self) -> list[str]:
         """Why a reply cannot be given now, a sentence for each model that does not serve; empty while all do."""
         models = (self.recognizer, self.turn_detector, self.chat_model, self.synthesizer)

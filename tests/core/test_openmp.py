@@ -49,12 +49,12 @@ def test_it_is_set_before_llama_cpp_loads(module: str) -> None:
 @pytest.mark.needs("packages")
 def test_it_is_set_before_any_of_the_engines_loads(tmp_path: Path) -> None:
     program = f"""{WATCH}
-from voice.core.config import Config
+from voice.core.config import Config, LlmConfig
 from voice.core.errors import VoiceError
 from voice.engines import Engines
 before = os.environ.get("GOMP_SPINCOUNT")
 try:
-    Engines.load(Config())
+    Engines.load(Config(llm=LlmConfig(large="")))
 except VoiceError:
     pass
 print(before, sorted(spins.items()))

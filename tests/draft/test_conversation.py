@@ -87,7 +87,7 @@ async def test_the_reply_is_the_verifiers_behind_the_edges_opening(target: Targe
         config = Config(
             draft=DraftConfig(engine="voice", url=server.url, patience_ms=10_000),
             route=RouteConfig(mode="cloud"),
-            llm=LlmConfig(max_reply_tokens=16),
+            llm=LlmConfig(max_reply_tokens=16, large=""),
             cloud=CloudConfig(max_tokens=8),
             tts=TtsConfig(speed=0.4, first_clause_words=4),  # on a busy machine the edge rightly does not wait for long
         )

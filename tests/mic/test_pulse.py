@@ -19,7 +19,7 @@ from voice.bench.mic.path import by_daemon, chirp, instruments, newest, running,
 from voice.bench.mic.pulse import LOUDSPEAKER, MICROPHONE, PulseServer
 from voice.bench.mic.recorder import Witness, find, lost_at_start_ms
 from voice.commands.common import hosted
-from voice.core.config import Config, CostConfig, ServerConfig, TraceConfig
+from voice.core.config import Config, CostConfig, LlmConfig, ServerConfig, TraceConfig
 from voice.core.errors import DeviceError
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.mic.connection import Address
@@ -98,7 +98,8 @@ def level_db(samples: Samples) -> float:
 async def test_its_own_words_do_not_stop_a_reply_and_a_persons_do(pulse: PulseServer, said: Recording) -> None:
     onset_s = voiced_spans(said.samples, SAMPLE_RATE_HZ)[0][0] / SAMPLE_RATE_HZ
     clip = Clip("best of times", "samples", np.tile(said.samples, 2), onset_s)
-    config = Config(server=ServerConfig(port=0), trace=TraceConfig(enabled=False), cost=CostConfig(ledger="off"))
+    quiet = TraceConfig(enabled=False), CostConfig(ledger="off")
+    config = Config(server=ServerConfig(port=0), trace=quiet[0], cost=quiet[1], llm=LlmConfig(large=""))
     async with hosted(config) as server:
 
         async def attempt() -> bool:

@@ -10,7 +10,7 @@ from tests.fakes.http import Exchange, HttpServer, http_server
 from tests.privacy import pauses
 from voice.audio.resample import resample
 from voice.bench.failover.sent import readings
-from voice.core.config import CloudConfig, Config, RouteConfig
+from voice.core.config import CloudConfig, Config, LlmConfig, RouteConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples, Synthesizer
 from voice.engines import Engines
 from voice.session import events as out
@@ -66,7 +66,7 @@ async def say(conversation: Conversation, events: AsyncIterator[out.Event], audi
 async def talk(server: HttpServer) -> tuple[list[str], int]:
     """What was heard of the private halves, and how many requests a public question made before."""
     cloud = CloudConfig(enabled=True, base_url=server.base_url, model="m")
-    config = Config(cloud=cloud, route=RouteConfig(mode="cloud"))
+    config = Config(cloud=cloud, route=RouteConfig(mode="cloud"), llm=LlmConfig(large=""))
     engines = await asyncio.to_thread(Engines.load, config)
     try:
         conversation = Conversation(engines, config)

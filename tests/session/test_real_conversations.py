@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from voice.audio.files import read_audio
-from voice.core.config import BudgetConfig, Config
+from voice.core.config import BudgetConfig, Config, LlmConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.models import locate
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def engines() -> Iterator[Engines]:
-    loaded = Engines.load(Config())
+    loaded = Engines.load(Config(llm=LlmConfig(large="")))
     yield loaded
     loaded.close()
 

@@ -16,7 +16,7 @@ from tests.fakes.engines import FakeChatModel
 from tests.web.browser import TAP_WORKLET, heard, page_at, speak, violations
 from voice.audio.files import read_audio
 from voice.client import ReplyPosition
-from voice.core.config import Config, ServerConfig
+from voice.core.config import Config, LlmConfig, ServerConfig
 from voice.core.interfaces import SAMPLE_RATE_HZ, Samples
 from voice.engines import Engines
 from voice.models import locate
@@ -101,7 +101,7 @@ async def type_in(page: "Page", text: str) -> None:
 @asynccontextmanager
 async def at_the_real_one(answer: str = "") -> "AsyncIterator[tuple[Page, Engines]]":
     """A page in front of a server with the real models; the language model always says ``answer``, if one is given."""
-    engines = await asyncio.to_thread(Engines.load, Config())
+    engines = await asyncio.to_thread(Engines.load, Config(llm=LlmConfig(large="")))
     used = dataclasses.replace(engines, chat_model=FakeChatModel(answer=lambda _: answer)) if answer else engines
     try:
         async with VoiceServer(ServerConfig(port=0)) as server:

@@ -53,7 +53,7 @@ def own_server(arguments: Sequence[str] = ()) -> Iterator[RunningServer]:
         ServerUnreachable: it did not come up; its last words are in the message.
     """
     port = _free_port()
-    command = [sys.executable, "-m", "voice", *arguments, "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "voice", "--set", "llm.large_fetch=false", *arguments, "serve", "--port", str(port)]
     with tempfile.TemporaryFile() as output:  # a pipe that nobody empties would block the server
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         try:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from voice.cost.ledger import Ledger
+    from voice.engines import Engines
+    from voice.models.background import SecondSpeed
     from voice.server.websocket import VoiceServer
 
 T = TypeVar("T")
@@ -96,8 +98,16 @@ def print_json(value: object) -> None:
 
 
 @asynccontextmanager
-async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncIterator[VoiceServer]":
+async def hosted(
+    config: Config, *, progress: Progress | None = None, fetching: Callable[[str], None] | None = None
+) -> "AsyncIterator[VoiceServer]":
     """A server in this process, entered once its models are loaded. The address is taken first: that may fail, and quickly.
+
+    Args:
+        config: the settings.
+        progress: called, from other threads, with the name of each stage that is ready.
+        fetching: given where the process stays: the larger model is then fetched in the background, if it is missing, and this
+            is told what a person may want to know of it, from another thread.
 
     Raises:
         VoiceError: the address cannot be used, or a model cannot be loaded.
@@ -112,6 +122,8 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
         after.push_async_callback(engines.aclose)
         if engines.cloud is not None and config.draft.engine != "off":
             await engines.cloud.warm()  # a verifier that does not match is told of now, not in the first turn
+        if fetching is not None:
+            after.callback(_second_speed(config, engines, fetching).close)
         trace = TraceLog(config.trace) if config.trace.enabled else None
         if trace is not None:
             after.callback(trace.close)
@@ -120,6 +132,17 @@ async def hosted(config: Config, *, progress: Progress | None = None) -> "AsyncI
             after.push_async_callback(asyncio.to_thread, ledger.close)
         server.open_with(lambda: Conversation(engines, config, trace=trace, ledger=ledger), problems=engines.problems)
         yield server
+
+
+def _second_speed(config: Config, engines: "Engines", say: Callable[[str], None]) -> "SecondSpeed":
+    """Who fetches the larger model, where it is missing, and has it used from then on."""
+    from voice.commands.models import Bar
+    from voice.models.background import SecondSpeed
+
+    bar = Bar(config.llm.large) if sys.stderr.isatty() else None
+    found = SecondSpeed(config.llm, say=say, on_ready=lambda _: engines.load_large(config), bar=bar)
+    found.start()
+    return found
 
 
 def _ledger(config: Config) -> "Ledger | None":

@@ -32,7 +32,7 @@ async def _serve(config: Config, *, check: bool) -> None:
         def progress(name: str) -> None:
             out.print(f"[green]✓[/] {name}")
 
-        async with hosted(config, progress=progress) as server:
+        async with hosted(config, progress=progress, fetching=lambda text: out.print(f"[dim]{text}[/]")) as server:
             if check:
                 status.update("asking a recorded question …")
                 await _check(config, server.url)

@@ -25,7 +25,7 @@ from voice.reply.attribution import Attribution
 from voice.reply.filler import wait_ms
 from voice.reply.handover import OPENING_MS, WORD_S
 from voice.reply.permissions import Permissions
-from voice.reply.plan import AnswerPlan, TurnRequest, plan_answer
+from voice.reply.plan import AnswerPlan, TurnRequest, plan_answer, understood
 from voice.reply.stages import Stages
 from voice.route.confidence import FIRST_TOKENS, escalate, unknown_probability
 from voice.skills.session import PAUSE_S, Alert
@@ -246,7 +246,7 @@ class Attempt:
         if plan.settled:
             self._permissions.settled()
         self._ended(Stage.ROUTE, Mark.ROUTE)
-        messages = [*self._request.history, Message("user", self._request.said)]
+        messages = [*self._request.history, Message("user", understood(self._request))]
         self._answer = Answer(self._stages, messages, plan, self._permissions, self._idle, self)
         if plan.given is None:
             self._stages.waiting[self] = self._stages.chat

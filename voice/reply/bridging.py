@@ -37,7 +37,7 @@ class Bridging:
         self._permissions = permissions
         self._covered_until_s = covered_until_s
         self._filled = filled
-        self._said = 0
+        self._said = self._next = 0
         self._within = False
 
     @property
@@ -77,8 +77,9 @@ class Bridging:
         while not part.done():
             now_s, due_s = self._stages.clock.now_s(), self._due_s(expected_s())
             if due_s is not None and now_s >= due_s:
-                self._said += 1
-                return BRIDGES[self._next_one(self._said - 1)]
+                at = self._next_one()
+                self._said, self._next = self._said + 1, at + 1
+                return BRIDGES[at]
             wait_s = POLL_S if due_s is None else min(POLL_S, due_s - now_s)
             await asyncio.wait([part], timeout=max(wait_s, LEAST_WAIT_S))
         return None
@@ -87,11 +88,12 @@ class Bridging:
         deadline = self._permissions.deadline
         wanted_s = deadline.at_s if deadline is not None and self._permissions.is_over else None
         voice_ms = self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO)
-        said = self._next_one(self._said)
-        return bridge_at_s(said, self._covered_until_s(), wanted_s, expected_s, voice_ms, within=self._within)
+        if self._covered_until_s() is None and self._stages.fills:
+            return None
+        return bridge_at_s(self._next_one(), self._covered_until_s(), wanted_s, expected_s, voice_ms, within=self._within)
 
-    def _next_one(self, said: int) -> int:
-        return said + (said == 0 and self._filled())
+    def _next_one(self) -> int:
+        return max(self._next, int(self._filled()))
 
 
 async def _next(parts: AsyncGenerator[tuple[Source, str], None]) -> tuple[Source, str] | None:

@@ -8,6 +8,7 @@ from voice.core.budget import Deadline, Stage
 from voice.core.interfaces import Chat, CloudModel, Message
 from voice.cost.prices import estimated_tokens
 from voice.reply.handover import larger_first_audio_ms
+from voice.reply.length import OFFER, accepts_offer, declines_offer
 from voice.reply.request import CloudPass
 from voice.reply.stages import Stages
 from voice.route.confidence import AnswerDoubt
@@ -67,10 +68,25 @@ class AnswerPlan:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+GO_ON = "Yes, please go on from where you stopped."
+ALL_RIGHT = "All right."
+
+
+def understood(request: TurnRequest) -> str:
+    """What the models are asked: what was said, but for a bare yes to the offer to go on, which says little by itself."""
+    return GO_ON if _was_offered(request) and accepts_offer(request.said) else request.said
+
+
+def _was_offered(request: TurnRequest) -> bool:
+    return bool(request.history) and request.history[-1].text.rstrip().endswith(OFFER)
+
+
 async def plan_answer(stages: Stages, request: TurnRequest) -> AnswerPlan:
     """Ask the router where the turn is answered, and the skills whether they can answer it."""
     plan = AnswerPlan() if stages.placing is None else _placed(stages, stages.placing, request)
     plan = replace(plan, large=stages.large())
+    if _was_offered(request) and declines_offer(request.said):
+        return replace(plan, given=ALL_RIGHT, cloud=None, reserve=None)
     found = None if stages.skills is None else await stages.skills(request.said)
     if found is None:
         return plan
@@ -93,7 +109,7 @@ def _placed(stages: Stages, placing: Placing, request: TurnRequest) -> AnswerPla
     plan = AnswerPlan(settled=decision.settled, patience_ms=choice.patience_ms, doubt=choice.doubt, details=details)
     if cloud is None or not {choice.route, choice.runner_up} & {"cloud", "speculative"}:
         return plan
-    outgoing = placing.outgoing([*request.shareable, Message("user", request.said)], decision)
+    outgoing = placing.outgoing([*request.shareable, Message("user", understood(request))], decision)
     asking = CloudPass(cloud, outgoing, stages.cloud_tokens, decision.task)
     if choice.route != "edge":
         return replace(plan, cloud=asking)

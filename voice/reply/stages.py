@@ -18,6 +18,7 @@ class Stages:
 
     Attributes:
         large: gives this conversation's side of the second speed, once that is there; ``None`` while it is not.
+        fills: whether somebody else says something where the first sound would be late.
         first_audio_ms: the promise, for what is begun before its deadline is known.
         cloud_price: of a thousand tokens of the cloud's output, in the currency of the settings.
         keeps_cloud_warm: whether the cloud reads along where an answer of the edge's may move there.
@@ -33,6 +34,7 @@ class Stages:
     first_clause_words: int
     max_reply_tokens: int
     large: Callable[[], Chat | None] = lambda: None
+    fills: bool = False
     first_audio_ms: float = 300.0
     placing: Placing | None = None
     policy: Policy = field(default_factory=Policy)

@@ -18,6 +18,9 @@ from voice.session.context import SessionContext
 from voice.session.endpoint_timer import EndpointTimer
 from voice.session.turn import Turn
 
+LOOK_AGAIN_MS = 60.0
+"""So often is it looked at whether a reply is still expected in time."""
+
 
 class Endpointing:
     """Finds the ends of the turns of one conversation."""
@@ -108,14 +111,15 @@ class Endpointing:
         """The turn is over and its reply is not there."""
         now_s = self._context.clock.now_s()
         if turn.endpoint_timer is not None and (left_ms := self._left_ms(turn, now_s)) > 0:
-            turn.endpoint_timer.late_again(left_ms, now_s)
+            turn.endpoint_timer.late_again(min(left_ms, LOOK_AGAIN_MS), now_s)
         else:
             self._fill(turn, now_s)
 
     async def _fill_typed(self, turn: Turn, after_s: float) -> None:
         clock = self._context.clock
         await asyncio.sleep(after_s)
-        await asyncio.sleep(self._left_ms(turn, clock.now_s()) / 1000)
+        while (left_ms := self._left_ms(turn, clock.now_s())) > 0:  # noqa: ASYNC110 - time itself is waited for
+            await asyncio.sleep(min(left_ms, LOOK_AGAIN_MS) / 1000)
         self._fill(turn, clock.now_s())
 
     def _left_ms(self, turn: Turn, now_s: float) -> float:

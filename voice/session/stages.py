@@ -22,6 +22,7 @@ def stages_of(
         clock=clock,
         first_clause_words=config.tts.first_clause_words,
         max_reply_tokens=config.llm.max_reply_tokens,
+        fills=bool(engines.fillers),
         first_audio_ms=config.budget.first_audio_ms,
         placing=placing,
         policy=Policy() if engines.router is None else engines.router.policy,
