@@ -104,7 +104,7 @@ def test_without_it_the_small_model_answers_alone() -> None:
 
 
 def test_nothing_to_open_with_is_bridged_and_answered() -> None:
-    user = talk(typed("tell me a joke"), fakes=fakes(larger("A horse walks into a bar."), chat_model=FakeChatModel()))
+    user = talk(typed("sing for me"), fakes=fakes(larger("A horse walks into a bar."), chat_model=FakeChatModel()))
     assert user.record["heard_text"] == f"{BRIDGES[0]} A horse walks into a bar."
     assert user.record["own_words_ms"] < 1500
 
@@ -151,7 +151,7 @@ def test_the_larger_model_does_not_repeat_itself_either() -> None:
         return JOKE
 
     large = FakeChatModel(answer=answer, answer_anew=lambda _: "It is Madrid.", goes_on=True)
-    user = talk(typed("tell me a joke", "what is the capital of spain"), fakes=fakes(large, chat_model=FakeChatModel()))
+    user = talk(typed("sing for me", "what is the capital of spain"), fakes=fakes(large, chat_model=FakeChatModel()))
     assert "It is Madrid." in str(user.record["heard_text"])
     assert JOKE not in str(user.record["heard_text"])
 

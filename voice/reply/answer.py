@@ -27,6 +27,7 @@ from voice.reply.permissions import Permissions
 from voice.reply.plan import AnswerPlan
 from voice.reply.repeats import NOTHING_NEW, Repeats, SaysAgain, asks_again, fresh
 from voice.reply.request import TokenRequest
+from voice.reply.restating import restated
 from voice.reply.small import SmallReply
 from voice.reply.stages import Stages
 from voice.tts.clauses import ClauseSplitter
@@ -82,6 +83,7 @@ class Answer:
         self._attribution = Attribution()
         self._minds = Minds(stages, messages, plan, self._attribution)
         self._cloud = plan.cloud
+        self._is_restated = False
         self._failed: CloudError | None = None
         self._small_began_s = stages.clock.now_s()
         self._request: TokenRequest | None = None
@@ -156,9 +158,9 @@ class Answer:
                 yield part
 
     async def _opening(self, small: SmallReply) -> str:
-        """What the small model begins with; empty where it has nothing by the time that the first sound is wanted."""
+        """What the small model begins with, or the user's own words where it has nothing by the time that a sound is wanted."""
         opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
-        expected_s = self._stages.clock.now_s() + self._stages.edge_clause_ms / 1000
+        expected_s, found = self._stages.clock.now_s() + self._stages.edge_clause_ms / 1000, ""
         try:
             while not opening.done():
                 deadline, now_s = self._permissions.deadline, self._stages.clock.now_s()
@@ -166,14 +168,16 @@ class Answer:
                 if deadline is not None and self._permissions.may_continue:
                     until_s = deadline.at_s
                     if now_s >= until_s or now_s < until_s + LATE_OPENING_S < expected_s:
-                        return ""
+                        break
                 await asyncio.wait([opening], timeout=max(until_s - now_s, LEAST_WAIT_S))
-            return opening.result()
+            found = opening.result() if opening.done() else ""
         except ChatError:
-            return ""
+            pass
         finally:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
+        self._is_restated = not found
+        return found or restated(self._said)
 
     def _repeats(self) -> Repeats:
         """What of the rest would say again what was said."""
@@ -290,7 +294,7 @@ class Answer:
         yield "bridge", self._attribution.noticed
         if answered and ends_sentence(self._text):
             return
-        anew = answered or not opening
+        anew = answered or self._is_restated
         rest = self._small(self._text) if anew else small
         own = self._small_parts(rest, "" if anew else self._text)
         async with aclosing(rest), aclosing(self._bridging.over(own, self._small_expected_s)) as parts:

@@ -26,6 +26,8 @@ _FUNCTION_WORDS = frozenset(
     "he's she's i'd you'd i'll you'll let's".split()
 )
 _NEGATIONS = frozenset("no not never none nobody nothing neither nor without cannot".split())
+_FIRST_PERSON = frozenset("i i'm i'd i'll i've my me mine myself we we're our us".split())
+_PRONOUNS = frozenset("it there you i he she they we this that".split())
 _ARTICLES = frozenset("a an the".split())
 _QUESTION_WORDS = frozenset("what who whom whose which when where why how".split())
 _AUXILIARIES = frozenset(
@@ -55,20 +57,18 @@ _IRREGULAR = {
     for form in forms.split()
 }  # fmt: skip
 
+_SUFFIXES = (
+    ("ies", 3, "y"), ("ied", 3, "y"), ("sses", 2, "ss"), ("ing", 4, ""), ("ion", 4, ""), ("ed", 3, ""), ("es", 3, ""),
+    ("er", 4, ""), ("or", 4, ""),
+)  # fmt: skip
+
 
 def stem(word: str) -> str:
     """What a word has in common with its other forms, for English: "capitals" and "capital", "wrote" and "written"."""
     word = word.lower().replace("’", "'").removesuffix("'s")
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    for suffix, least, instead in (
-        ("ies", 3, "y"),
-        ("ied", 3, "y"),
-        ("sses", 2, "ss"),
-        ("ing", 4, ""),
-        ("ed", 3, ""),
-        ("es", 3, ""),
-    ):
+    for suffix, least, instead in _SUFFIXES:
         if word.endswith(suffix) and len(word) >= len(suffix) + least:
             return _undoubled(word.removesuffix(suffix) + instead)
     if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
@@ -97,9 +97,11 @@ class Given:
         self._asks_amount = any(a == "how" and b in _AMOUNTS for a, b in itertools.pairwise(lower))
         self._is_request = not said.rstrip().endswith("?") and not (set(lower[:3]) & (_QUESTION_WORDS | _AUXILIARIES))
         left_open = _alternatives(said)
+        self._states = self._is_request and bool(set(lower) & _FIRST_PERSON)
+        self._begins_with = lower[0] if self._is_request and lower else ""
         if lower and lower[0] in _AUXILIARIES:
             content = [stem(word) for word in words[1:] if word.lower() not in _FUNCTION_WORDS]
-            left_open |= set(content[-1:])
+            left_open |= set(content if len(lower) > 1 and lower[1] in _PRONOUNS else content[-1:])
         self._left = Counter(stem(word) for word in words if word.lower() not in _FUNCTION_WORDS)
         for word in left_open:
             del self._left[word]
@@ -117,8 +119,10 @@ class Given:
     def take(self, word: str, *, begins: bool) -> bool:
         """Whether the next word of the reply is given; it is then used up. ``begins``: it is the reply's first."""
         lower = word.lower().replace("’", "'")
-        if begins and lower.removesuffix("'s").removesuffix("'re") in _QUESTION_WORDS:
-            return False
+        if begins and (lower.removesuffix("'s").removesuffix("'re") in _QUESTION_WORDS or lower == self._begins_with):
+            return False  # a question back, or the request once more
+        if self._states and lower in _FIRST_PERSON:
+            return False  # who says "I" there is the user
         if lower in _NEGATIONS or lower.endswith("n't"):
             return self._spend(lower)
         if lower in _NUMBERS or any(map(str.isdigit, lower)):
