@@ -109,6 +109,18 @@ def test_nothing_to_open_with_is_bridged_and_answered() -> None:
     assert user.record["own_words_ms"] < 1500
 
 
+def test_a_larger_model_that_has_nothing_to_add_to_the_opening_answers_by_itself() -> None:
+    large = FakeChatModel(answer=lambda _: ".", goes_on=True)
+    asked = "i'd like a black coffee please"
+
+    def answer(_: Sequence[Message]) -> str:
+        return "." if large.prefixes[-1] else "I have no coffee here."
+
+    large.answer = answer
+    user = talk(typed(asked), fakes=fakes(large, chat_model=FakeChatModel(answer=lambda _: "I'm sorry about that.")))
+    assert user.record["heard_text"] == "You would like a black coffee I have no coffee here."
+
+
 def test_who_goes_on_takes_its_answer_back() -> None:
     async def script(user: Talk) -> None:
         await user.say("tell me more about spain")

@@ -310,11 +310,12 @@ class Answer:
             TakeOver: it failed, or gives nothing for too long.
         """
         await (self._permissions.to_leave() if mind.leaves else self._permissions.to_continue())
-        behind = self._text
-        for anew in (False, True):
-            request = self._request or self._ask(mind, behind, anew=anew)
+        behind = prefix = self._text
+        anew = False
+        while True:
+            request = self._request or self._ask(mind, prefix, anew=anew)
             following = Following(mind, request, self._stages, self._plan.patience_ms, self._next_best_ms)
-            new = fresh(following.clauses(behind), self._repeats(), self._said)
+            new = fresh(following.clauses(prefix), self._repeats(), self._said)
             try:
                 async with aclosing(self._bridging.over(new, following.expected_s)) as parts:
                     async for part in parts:
@@ -323,18 +324,21 @@ class Answer:
                         yield part
             except SaysAgain as again:
                 self._attribution.anew = again.verdict
-                await self._end_request()
                 if again.verdict == "itself" or self._text != behind:
                     return
                 if anew or mind.leaves:
                     yield mind.tier, NOTHING_NEW
                     return
+                anew = True
             else:
                 if following.reached_limit:
                     yield mind.tier, f" {OFFER}"
-                return
+                if not prefix or any(map(str.isalnum, self._text[len(behind) :])):
+                    return
+                prefix = ""  # it had nothing to add to the opening: what would it say by itself?
             finally:
                 self._attribution.heard_of(mind.tier, following.tokens, following.first_token_ms)
+            await self._end_request()
 
     def _next_best_ms(self) -> float:
         """What whoever steps in next needs to be heard."""
