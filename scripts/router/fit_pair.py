@@ -31,7 +31,7 @@ from voice.route.difficulty import OUTCOMES
 from voice.route.encoder import clip_ids
 
 FOLDS = 5
-DECAYS = (0.03, 0.1, 0.3, 1.0, 3.0)
+DECAYS = (0.03, 0.1, 0.3, 1.0)
 CURVE = (100, 200, 400, 800)
 ACCEPTED_RIGHT = 0.95
 FOUND = ("mean", "lowest", "first", "question")
@@ -64,7 +64,7 @@ def without_marks(text: str) -> str:
     return text.rstrip("?.! ")
 
 
-def fit_softmax(x: Floats, y: npt.NDArray[np.int64], decay: float, steps: int = 400) -> tuple[Floats, Floats]:
+def fit_softmax(x: Floats, y: npt.NDArray[np.int64], decay: float, steps: int = 200) -> tuple[Floats, Floats]:
     """Weights [outcomes, width] and biases of a softmax regression, by accelerated gradient descent on scaled features."""
     centre, scale = x.mean(0), x.std(0) + 1e-6
     z = (x - centre) / scale / np.sqrt(x.shape[1])

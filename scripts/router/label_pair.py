@@ -31,8 +31,8 @@ from voice.llm.edge import EdgeModel
 from voice.route.confidence import FIRST_TOKENS
 
 ANSWER_TOKENS = 32
-SENTENCE = re.compile(r"^\W*\w+\W+\w+\W+\w.*?[.!?](?=\s)|^.*?\n", re.DOTALL)
-"""The first sentence with three words or more, when something follows it."""
+SENTENCE = re.compile(r"^\W*\w+\W+\w+\W+\w.*?(?<![\s.][A-Z])(?<!\b[DMS][rt])[.!?](?=\s)|^.*?\n", re.DOTALL)
+"""The first sentence with three words or more, when something follows it. An initial, or "Dr.", ends none."""
 EASY_EACH, OPEN, FOLLOW_UP_EACH = 20, 330, 15
 
 Reply = Callable[[Sequence[Message]], AsyncIterator[Token]]
@@ -66,9 +66,9 @@ def judge_again(path: Path, every: Sequence[Question]) -> None:
     accepts = {(tuple(m.text for m in q.messages[:-1]), q.text): q.accept for q in every}
     judged = rows(path)
     for row in judged:
-        row["accept"] = accepts.get((tuple(row["before"]), row["question"]), row.get("accept", ""))
+        row["accept"] = accepts.get((tuple(row["before"]), row["question"]), row["accept"])
         for side in ("small", "large"):
-            row[side]["right"] = bool(row["accept"]) and is_right(row["accept"], row[side]["text"])
+            row[side]["right"] = is_right(row["accept"], row[side]["text"])
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in judged), encoding="utf-8")
 
 
