@@ -82,7 +82,7 @@ async def spoken(conversation: Conversation) -> dict[str, Any]:
     raise AssertionError("the conversation ended")
 
 
-async def test_the_reply_is_the_verifiers_behind_the_edges_opening(target: Target) -> None:
+async def test_the_reply_is_the_verifiers(target: Target) -> None:
     async with VerifierServer(msgspec.structs.replace(target.config, port=0), target, token_ms=20.0) as server:
         config = Config(
             draft=DraftConfig(engine="voice", url=server.url, patience_ms=10_000),
@@ -111,7 +111,7 @@ async def test_the_reply_is_the_verifiers_behind_the_edges_opening(target: Targe
             assert last["draft"]["version"] == target.identity.version
             assert last["draft"]["kind"] == last["route"]["task"]
             assert not last["draft"]["failure"]
-            assert [tier for tier, _ in last["cloud"]["words"]][:2] == ["edge", "cloud"]
+            assert last["cloud"]["words"][-1][0] == "cloud"
             for messages, prefix, text in overheard.requests:
                 reply = engines.cloud.reply(messages, max_tokens=8, prefix=prefix, on_usage=lambda _: None)
                 assert "".join([token.text async for token in reply]).startswith(text)  # its own words, by itself

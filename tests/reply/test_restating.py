@@ -36,6 +36,7 @@ EXAMPLES = [
     # nothing that could be false, or worse
     ("Which bird cannot fly, a penguin or a sparrow?", ""),
     ("Is the earth flat?", ""),
+    ("Which country was he from?", ""),
     ("I want to die", ""),
     ("I'm feeling sad today", ""),
     ("What is the capital of Norway?", ""),

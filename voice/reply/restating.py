@@ -105,7 +105,10 @@ _FRAMES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
         lambda match: f"{match['what']} has",
     ),
     (
-        re.compile(r"which (?P<what>[a-z]+) (?P<how>[a-z]+s (?:(?!or\b)[a-z]+ ?){1,6})", re.IGNORECASE),
+        re.compile(
+            r"which (?P<what>[a-z]+) (?P<how>(?!was |does |is (?:he|she|it|this|that)\b)[a-z]+s (?:(?!or\b)[a-z]+ ?){1,6})",
+            re.IGNORECASE,
+        ),
         lambda match: f"the {match['what']} that {match['how'].strip()} is",
     ),
     (
