@@ -529,10 +529,10 @@ async def test_a_notice_and_what_the_edge_did_are_told() -> None:
             "cost": {"currency": "EUR", "edge": 0.00002, "cloud": 0.0001, "all_cloud": 0.0002},
         }
         conversation.emit(out.TurnTraced(2, record))
-        await shown(page, "420 ms, 120 over 300")
+        await shown(page, "610 ms, 310 over 300")
         badges = await page.locator(".turn").nth(1).locator(".badge").all_inner_texts()
-        assert badges[:2] == ["edge 4, then cloud 9, then edge 6 words", "the edge stepped in: cloud slow"]
-        assert badges[2:] == ["420 ms, 120 over 300", "opened by a filler, own words after 610 ms", "about 0.00012 EUR"]
+        assert badges[:2] == ["small 4, then cloud 9, then small 6 words", "the edge stepped in: cloud slow"]
+        assert badges[2:] == ["610 ms, 310 over 300", "bridged after 420 ms", "about 0.00012 EUR"]
         assert await page.locator("img, b").count() == 0
         assert await page.locator(".bar.late").count() == 1
 

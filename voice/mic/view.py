@@ -25,12 +25,12 @@ def meter(level: float, width: int = _BAR) -> Text:
 
 
 def waterfall(record: dict[str, Any], budget_ms: float) -> Text:
-    """One turn: its time to first audio against the budget, and the stages that it was spent in."""
-    ttfa = record.get("ttfa_ms")
+    """One turn: when the reply's own words came, against the budget, and the stages that the time was spent in."""
+    own = record.get("own_words_ms", record.get("ttfa_ms"))
     stages = {name: ms for name, ms in (record.get("stages_ms") or {}).items() if ms}
-    late = ttfa is not None and ttfa > budget_ms
+    late = own is not None and own > budget_ms
     text = Text(f"turn {record.get('turn', '?'):>3} ")
-    text.append("    – ms " if ttfa is None else f"{ttfa:5.0f} ms ", style="red" if late else "green")
+    text.append("    – ms " if own is None else f"{own:5.0f} ms ", style="red" if late else "green")
     text.append(f"{record.get('skill') or record.get('alert') or record.get('tier', '')!s:10.10} ")
     text.append("  ".join(f"{name} {ms:.0f}" for name, ms in stages.items()), style="dim")
     return text

@@ -109,7 +109,7 @@ class Attempt:
         self._answered = False
         self._opened = False
         self._heard_from_s: float | None = None
-        self._made_s = 0.0
+        self._made_s = self._before_own_s = 0.0
         self._words_to_make = 0
 
     # --- what is known -------------------------------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ class Attempt:
         return "" if self._filler is None else self._filler.text
 
     @property
-    def filler_s(self) -> float:
-        """How long that is."""
-        return 0.0 if self._filler is None else self._filler.samples.size / self._stages.synthesizer.sample_rate_hz
+    def before_own_s(self) -> float:
+        """How long what is said before the reply's own words lasts: a filler, bridges, a notice."""
+        return self._before_own_s
 
     def wait_ms(self, now_s: float) -> float:
         """How long the reply's own first audio is expected to take from now on."""
@@ -208,7 +208,9 @@ class Attempt:
             return False
         self._filler = filler
         self.details["filler"] = True
-        self._made_s += self.filler_s
+        filler_s = filler.samples.size / self._stages.synthesizer.sample_rate_hz
+        self._made_s += filler_s
+        self._before_own_s += filler_s
         self.parts.put_nowait(ClauseBegun(filler.text, own=False))
         self.parts.put_nowait(SpeechChunk(filler.samples, filler.samples.size))
         self._is_ready()
@@ -364,7 +366,9 @@ class Attempt:
                     if self._opened and self._heard_from_s is None:
                         self._heard_from_s = self._stages.clock.now_s()
                     self._words_to_make -= len(clause.spoken.split())
-                    self._made_s += chunk.total_samples / self._stages.synthesizer.sample_rate_hz
+                    clause_s = chunk.total_samples / self._stages.synthesizer.sample_rate_hz
+                    self._made_s += clause_s
+                    self._before_own_s += 0.0 if clause.own or self._answered else clause_s
                     if clause.own:
                         self._answered = True
                         self._ended(Stage.TTS_FIRST_AUDIO, Mark.TTS_FIRST_AUDIO)

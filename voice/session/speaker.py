@@ -90,8 +90,8 @@ class _Client:
         if own and not self._answered:
             self._answered = True
             if (first_s := trace.marks.get(Mark.FIRST_AUDIO_SENT)) is not None:
-                filler_s = 0.0 if attempt is None else attempt.filler_s
-                trace.mark(Mark.ANSWER_HEARD, max(self._context.clock.now_s(), first_s + filler_s))
+                before_s = 0.0 if attempt is None else attempt.before_own_s
+                trace.mark(Mark.ANSWER_HEARD, max(self._context.clock.now_s(), first_s + before_s))
         if not (own or self._answered):
             trace.filled(text)
         self._context.hooks.emit(out.ReplyText(self._turn.number, text))

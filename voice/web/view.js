@@ -1,7 +1,7 @@
 /** What the page shows: the conversation, the state, the notices. It decides nothing. */
 
 import { make } from "./dom.js";
-import { verdict, budget, waterfall } from "./waterfall.js";
+import { budget, ownWords, verdict, waterfall } from "./waterfall.js";
 
 const ENDS = { interrupted: "interrupted", failed: "failed", session_closed: "broken off" };
 
@@ -173,23 +173,26 @@ export class View {
 function badges(record) {
   const list = [];
   if (record.skill) list.push(badge(`skill: ${record.skill}`, "skill"));
-  else if (record.tier === "cloud") list.push(badge(speakers(record.cloud), "cloud"));
-  else list.push(badge("edge", "edge"));
+  else list.push(badge(speakers(record), record.tier === "cloud" ? "cloud" : "edge"));
   if (record.cloud?.fallback) list.push(badge(`the edge stepped in: ${record.cloud.fallback.replaceAll("_", " ")}`, "late"));
-  if (record.ttfa_ms != null) {
+  const own = ownWords(record);
+  if (own != null) {
     const promised = budget(record);
-    list.push(badge(verdict(record), promised == null ? "plain" : record.ttfa_ms <= promised ? "good" : "late"));
+    list.push(badge(verdict(record), promised == null ? "plain" : own <= promised ? "good" : "late"));
   }
-  const own = record.offsets_ms?.answer_heard;
-  if (own != null) list.push(badge(`opened by a filler, own words after ${Math.round(own)} ms`, "plain"));
+  const first = record.first_sound_ms ?? record.ttfa_ms;
+  if (first != null && own != null && own - first > 1) list.push(badge(`bridged after ${Math.round(first)} ms`, "plain"));
   if (record.cost) list.push(badge(price(record.cost), "plain"));
   return list;
 }
 
-/** Who said how much of an answer that both may have a part in. */
-function speakers(cloud) {
-  const words = cloud?.words ?? [];
-  return words.length < 2 ? "cloud" : words.map(([tier, count]) => `${tier} ${count}`).join(", then ") + " words";
+const SPEAKERS = { edge: "small", large: "large", cloud: "cloud" };
+
+/** Who said how much of an answer that several models may have a part in. */
+function speakers(record) {
+  const words = record.answer?.words ?? record.cloud?.words ?? [];
+  if (words.length < 2) return words.length && words[0][0] !== "edge" ? words[0][0] : record.tier;
+  return words.map(([who, count]) => `${SPEAKERS[who] ?? who} ${count}`).join(", then ") + " words";
 }
 
 function price({ currency, edge, cloud }) {

@@ -27,7 +27,7 @@ export function spans({ offsets_ms: at = {}, stages_ms: took = {} }) {
   }
   for (const [stage, mark, name] of STAGES) if (took[stage] != null) add("stage", name, at[mark] - took[stage], at[mark]);
   if (at.first_audio_sent - at.tts_first_audio >= SHORTEST_WAIT_MS) add("wait", "Held until you are done", at.tts_first_audio, at.first_audio_sent);
-  if ("answer_heard" in at) add("wait", "Filler", at.first_audio_sent, at.answer_heard);
+  if ("answer_heard" in at) add("wait", "Bridge", at.first_audio_sent, at.answer_heard);
   add("reply", "Reply", at.answer_heard ?? at.first_audio_sent, at.last_audio_sent);
   return found;
 }
@@ -37,9 +37,14 @@ export function budget({ deadline, marks = {} }) {
   return deadline == null || marks.speech_end == null ? null : Math.round(deadline - marks.speech_end);
 }
 
+/** When the reply's own words were heard, which the promise is about; a filler or a bridge is none. Pure. */
+export function ownWords(record) {
+  return record.own_words_ms ?? record.offsets_ms?.answer_heard ?? record.ttfa_ms ?? null;
+}
+
 /** One sentence on how the turn kept its promise. Pure. */
 export function verdict(record) {
-  const first = record.ttfa_ms;
+  const first = ownWords(record);
   const promised = budget(record);
   if (first == null) return "no sound";
   if (promised == null) return `${Math.round(first)} ms`;
@@ -60,7 +65,7 @@ export function waterfall(record) {
   table.style.setProperty("--zero", `${place(0)}%`);
   if (promised != null) table.style.setProperty("--promised", `${place(promised)}%`);
   table.append(
-    make("caption", {}, `First sound ${verdict(record)}. Times are from ${record.typed ? "your message" : "your last sound"}.`),
+    make("caption", {}, `Own words ${verdict(record)}. Times are from ${record.typed ? "your message" : "your last sound"}.`),
     make("thead", {}, head(promised)),
     make("tbody", {}, ...rows.map((span) => row(span, place, promised))),
   );
