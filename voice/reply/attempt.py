@@ -23,7 +23,7 @@ from voice.core.trace import Mark
 from voice.reply.answer import Answer
 from voice.reply.attribution import Attribution
 from voice.reply.filler import wait_ms
-from voice.reply.handover import OPENING_MS, WORD_S
+from voice.reply.handover import WORD_S
 from voice.reply.permissions import Permissions
 from voice.reply.plan import AnswerPlan, TurnRequest, plan_answer, understood
 from voice.reply.stages import Stages
@@ -329,7 +329,7 @@ class Attempt:
             return
         reserve = self._plan.reserve
         cloud_ms = None if reserve is None else reserve.model.forecast_ms
-        what = escalate(unknown, OPENING_MS, cloud_ms, private=reserve is None, doubt=self._plan.doubt)
+        what = escalate(unknown, self._plan.patience_ms, cloud_ms, private=reserve is None, doubt=self._plan.doubt)
         if what != "keep":
             self.details["doubt"] = what
         if what == "escalate":

@@ -26,8 +26,11 @@ class Chats:
         self.small = engines.chat_model.open()
 
     def large(self) -> Chat | None:
-        """The second speed's side; ``None`` while it is not there, or has no room for this conversation."""
-        if self._large is None and (model := self._engines.large.model) is not None:
+        """The second speed's side; ``None`` while it is not there, does not serve, or has no room for this conversation."""
+        model = self._engines.large.model
+        if model is None or getattr(model, "problem", ""):
+            return None
+        if self._large is None:
             with contextlib.suppress(VoiceError):
                 self._large = model.open()
         return self._large

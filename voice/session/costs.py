@@ -22,7 +22,7 @@ def turn_cost(
     reply_tokens = 0 if attempt is None else estimated_tokens(len(attempt.reply))
     read_tokens = estimated_tokens(sum(len(message.text) for message in history) + len(turn.said))
     usage, counted = used(attribution)
-    made = attribution.edge_tokens + usage.tokens_drafted + turn.reply.wasted_tokens
+    made = attribution.edge_tokens + attribution.large_tokens + usage.tokens_drafted + turn.reply.wasted_tokens
     return Entry(
         session=session,
         turn=turn.number,
