@@ -315,10 +315,12 @@ def _weighing(stake: Stake, state: RouteState, forecast: Forecast) -> list[str]:
         reasons.append(f"a switch would prefill {state.history_tokens} tokens anew")
     if forecast.edge_queue > 0:
         reasons.append(f"{forecast.edge_queue} turns wait for the edge model")
-    wait = f"price {stake.price:.2g}, {stake.wait_ms / 1000:.1f} s of waiting"
+    gain = f"a gain of {stake.gain:.2f} right answers"
+    if stake.gain < LEAST_GAIN:
+        return [*reasons, f"{gain} is none"]
     word = "is worth" if stake.pays else "is not worth"
-    reasons.append(f"a gain of {stake.gain:.2f} right answers {word} {stake.costs:.2g} ({wait})")
-    return reasons
+    wait = f"price {stake.price:.2g}, {stake.wait_ms / 1000:.1f} s of waiting"
+    return [*reasons, f"{gain} {word} {stake.costs:.2g} ({wait})"]
 
 
 def _in_time(wants: Route, stake: Stake, cloud_ms: float, forecast: Forecast, policy: Policy) -> tuple[Route, Route, list[str]]:
