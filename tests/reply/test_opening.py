@@ -36,7 +36,11 @@ EXAMPLES = [
     ("What is five times six?", "Five times six is thirty.", "Five times six is"),
     ("What is five times six?", "Five times seven is thirty-five.", "Five times"),
     ("Can I eat mushrooms from the forest?", "You can not eat them.", "You can"),
-    # no question, no single word, no markup
+    # no question, no single word, no markup, no echo
+    ("Text Paul that I'm on my way.", "Paul that I'm on my way.", ""),
+    ("I'm feeling sad today", "I'm feeling sad today.", ""),
+    ("Set a reminder to call my mom", "Set a reminder to call your mom.", ""),
+    ("Is it going to rain tomorrow?", "It's going to rain tomorrow.", ""),
     ("What is the capital of Norway?", "What is the capital of Norway?", ""),
     ("Tell me a joke", "What's the most ridiculous joke?", ""),
     ("Tell me a joke", "It is the best I have", ""),

@@ -264,9 +264,13 @@ class Answer:
     # --- somebody larger -----------------------------------------------------------------------------------------------------
 
     def _ask_ahead(self, opening: str) -> None:
-        """Ask the cloud before its opening is spoken, where it may be asked: it has a processor of its own."""
-        if self._cloud is not None and self._permissions.may_leave:
-            self._ask(self._minds.cloud(self._cloud), opening)
+        """Ask the best before the opening is spoken, where that may be.
+
+        The cloud has a processor of its own, and the device's second speed steps back for the synthesis.
+        """
+        best = next(self._minds.all(self._cloud), None)
+        if best is not None and (self._permissions.may_leave if best.leaves else self._permissions.may_continue):
+            self._ask(best, opening)
 
     def _ask(self, mind: Mind, prefix: str, *, anew: bool = False) -> TokenRequest:
         self._asked, self._request = mind, mind.ask(prefix, anew)

@@ -13,6 +13,8 @@ from voice.core.trace import Mark
 
 LEAD_MS = 35.0
 """So long before the deadline a filler is let go: what follows is the way to the client, and two ticks of a busy loop."""
+GAP_MS = 250.0
+"""A filler may end so long before the reply's own words: a longer one would put them off."""
 ALIKE_S = 0.12
 """Fillers whose lengths differ by less take turns."""
 _STEPS = (
@@ -37,11 +39,11 @@ def wait_ms(forecasts: Forecasts, done: Collection[Mark], in_step_ms: float) -> 
 
 
 def choose(fillers: Sequence[Filler], rate_hz: int, wait_ms: float, said: int) -> Filler:
-    """The shortest of one or more ``fillers`` that lasts as long as the wait, else the longest; those alike in turns.
+    """The shortest of one or more ``fillers`` that nearly fills the wait, else the longest; those alike in turns.
 
     ``said`` counts the fillers of the conversation so far.
     """
     by_length = sorted(fillers, key=lambda one: one.samples.size)
-    enough = [one for one in by_length if one.samples.size >= wait_ms / 1000 * rate_hz] or by_length[-1:]
+    enough = [one for one in by_length if one.samples.size >= (wait_ms - GAP_MS) / 1000 * rate_hz] or by_length[-1:]
     alike = [one for one in enough if one.samples.size - enough[0].samples.size < ALIKE_S * rate_hz]
     return alike[said % len(alike)]

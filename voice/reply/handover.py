@@ -16,7 +16,7 @@ MARGIN_MS = 40.0
 """Kept back for what no forecast knows."""
 BRIDGES = ("Let me see.", "One moment, please.")
 """Said when the audio runs out and nobody has a clause yet; each once in a reply at most."""
-SILENCE_MS = (200.0, 350.0)
+SILENCE_MS = (350.0, 350.0)
 """So long a silence may be before each of them."""
 WITHIN_MS = 450.0
 """The same within a sentence of the larger model's, which is better not broken."""

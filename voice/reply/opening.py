@@ -92,6 +92,7 @@ class Given:
     """
 
     def __init__(self, said: str, earlier: Sequence[str] = ()) -> None:
+        self.said = said
         words = _words(said)
         lower = [word.lower() for word in words]
         self._asks_amount = any(a == "how" and b in _AMOUNTS for a, b in itertools.pairwise(lower))
@@ -187,6 +188,8 @@ class Opening:
             pieces.pop()
         if len(pieces) < 2 or (self._given.is_request and not self._told):
             return ""
+        if self._given.is_request and " ".join(pieces).lower() in self._given.said.lower():
+            return ""  # the request once more
         return " ".join(pieces).rstrip(":\"'“”‘’")
 
 

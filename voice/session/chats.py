@@ -28,7 +28,7 @@ class Chats:
     def large(self) -> Chat | None:
         """The second speed's side; ``None`` while it is not there, does not serve, or has no room for this conversation."""
         model = self._engines.large.model
-        if model is None or getattr(model, "problem", ""):
+        if model is None or bool(getattr(model, "problem", None)):
             return None
         if self._large is None:
             with contextlib.suppress(VoiceError):
