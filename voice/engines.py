@@ -128,8 +128,9 @@ class Engines:
             whisper = pool.submit(recognition)
             smart = pool.submit(turn_detection)
             chat = pool.submit(language)
-            large = pool.submit(_larger, config, stack, ready)
             piper = pool.submit(synthesis)
+            quick = (whisper, chat, piper)
+            large = pool.submit(_larger, config, stack, ready, lambda: any(one.done() and one.result().busy for one in quick))
             route = pool.submit(routing)
             own = pool.submit(_skills, config, stack)
         try:
@@ -156,7 +157,11 @@ class Engines:
         Raises:
             VoiceError: the file is damaged or does not run here.
         """
-        self.large.model = _larger(config, self._closing, lambda _: None).model
+
+        def busy() -> bool:
+            return any(getattr(model, "busy", False) for model in (self.recognizer, self.chat_model, self.synthesizer))
+
+        self.large.model = _larger(config, self._closing, lambda _: None, busy).model
 
     def problems(self) -> list[str]:
         """Why a reply cannot be given now, a sentence for each model that does not serve; empty while all do."""
@@ -174,7 +179,7 @@ class Engines:
         self._closing.close()
 
 
-def _larger(config: Config, stack: ExitStack, ready: Callable[[str], None]) -> LateModel:
+def _larger(config: Config, stack: ExitStack, ready: Callable[[str], None], busy: Callable[[], bool]) -> LateModel:
     """The second speed, or its empty place where the settings name none or its file is not here yet."""
     from voice.core.errors import ModelMissing
     from voice.llm.edge import EdgeModel
@@ -183,7 +188,7 @@ def _larger(config: Config, stack: ExitStack, ready: Callable[[str], None]) -> L
     if config.llm.large:
         llm = msgspec.structs.replace(config.llm, model=config.llm.large, conversations=config.llm.large_conversations)
         with suppress(ModelMissing):
-            late.model = stack.enter_context(closing(EdgeModel(llm, yields=True)))
+            late.model = stack.enter_context(closing(EdgeModel(llm, gives_way=busy)))
             ready("larger language model")
     return late
 

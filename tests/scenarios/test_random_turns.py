@@ -59,6 +59,20 @@ def fakes(chance: random.Random) -> Fakes:
     )
 
 
+def second_speed(chance: random.Random) -> FakeChatModel | None:
+    """None, or one that is quick, slow, broken, or hangs."""
+    if chance.random() < 0.4:
+        return None
+    return FakeChatModel(
+        answer=lambda _: "a thing that nobody knows. It is a long story, and it goes on.",
+        goes_on=True,
+        first_token_s=1000 if chance.random() < 0.1 else chance.choice([0.2, 0.5, 2.0]),
+        token_s=chance.choice([0.02, 0.05, 0.3]),
+        failing_after=chance.choice([None, None, None, 0, 2]),
+        stalls_after=chance.choice([None, None, None, 0, 5]),
+    )
+
+
 async def step(user: Talk, chance: random.Random) -> None:
     """Something that people, clients or rooms do."""
     match chance.randrange(8):
@@ -87,7 +101,9 @@ def history(seed: int) -> None:
         assert user.conversation.state is TurnState.IDLE, f"seed {seed}: still {user.conversation.state}"
 
     fillers = () if chance.random() < 0.5 else BudgetConfig().fillers
-    user = talk(script, fakes=fakes(chance), config=Config(budget=BudgetConfig(fillers=fillers)))
+    everyone = fakes(chance)
+    everyone.large = second_speed(random.Random(f"second speed {seed}"))
+    user = talk(script, fakes=everyone, config=Config(budget=BudgetConfig(fillers=fillers)))
     _check(user, seed)
 
 

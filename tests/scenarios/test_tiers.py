@@ -353,7 +353,7 @@ def test_what_the_cloud_did_not_count_is_estimated_and_said_to_be(tmp_path: Path
 
 def test_an_edge_that_is_overrun_lets_the_cloud_open() -> None:
     chat_model = FakeChatModel(first_token_s=4)
-    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(3)}
+    crowd: dict[object, Any] = {object(): chat_model.open() for _ in range(7)}
     for chat in crowd.values():
         chat.close()
     cloud = FakeCloud(answer="Spain is a large country, and it lies in the south.", forecast_ms=350)

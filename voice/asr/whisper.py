@@ -79,6 +79,11 @@ class WhisperRecognizer:
         self._whisper.close()
 
     @property
+    def busy(self) -> bool:
+        """Whether something is computed or waits."""
+        return self._worker.busy
+
+    @property
     def problem(self) -> str:
         """Why it cannot serve now; empty while it can."""
         return self._worker.problem

@@ -65,6 +65,11 @@ class Worker:
         return len(self._jobs)
 
     @property
+    def busy(self) -> bool:
+        """Whether something is computed or waits."""
+        return self._running is not None or bool(self._jobs)
+
+    @property
     def problem(self) -> str:
         """Why the model cannot serve now; empty while it can. A job that succeeds ends it."""
         if self._failures < FAILURES_IN_A_ROW:

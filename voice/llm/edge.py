@@ -6,7 +6,7 @@ partial transcript that turned out otherwise need no bookkeeping here: the next 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from voice import models
@@ -14,7 +14,7 @@ from voice.core.config import LlmConfig
 from voice.core.cpu import cores, step_back
 from voice.core.errors import ChatError, mapped
 from voice.core.interfaces import Message, Token
-from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, Engine
+from voice.llm.engine import ALONE_TOKENS, PADDING_TOKENS, YIELDING_TOKENS, Engine
 from voice.llm.llamacpp import Runtime, Sampler
 from voice.llm.prompts import Prompts
 from voice.llm.sampling import sampling
@@ -38,15 +38,16 @@ class EdgeModel:
     Args:
         config: see :class:`~voice.core.config.LlmConfig`.
         exact: see :class:`~voice.llm.engine.Engine`. The last token of a context is then left free.
-        yields: its threads take only what of the processor nobody else wants.
+        gives_way: given for a model that steps back: its threads take little of the processor where somebody else wants it, and
+            while this is true it reads nothing ahead.
 
     Raises:
         ChatError: the model file is missing, damaged or of no use, or the system prompt is too long.
     """
 
-    def __init__(self, config: LlmConfig, *, exact: bool = False, yields: bool = False) -> None:
+    def __init__(self, config: LlmConfig, *, exact: bool = False, gives_way: Callable[[], bool] | None = None) -> None:
         self.config = config
-        self._yields = yields
+        self._yields = gives_way is not None
         self._exact = exact
         self.path = Path(models.locate(config.model))
         self._sampling = sampling(config, models.chat_settings(config.model))
@@ -56,6 +57,7 @@ class EdgeModel:
             prepare=self._prepare,
             sampler=self._sampler,
             exact=exact,
+            gives_way=gives_way,
         )
 
     def open(self) -> "EdgeChat":
@@ -75,6 +77,11 @@ class EdgeModel:
     def idle(self) -> bool:
         """Whether nothing is computed and nothing waits."""
         return self._engine.idle
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is computed or waits."""
+        return not self.idle
 
     @property
     def problem(self) -> str:
@@ -103,7 +110,8 @@ class EdgeModel:
             self.path,
             context_tokens=config.context_tokens,
             sequences=config.conversations,
-            batch_tokens=ALONE_TOKENS + (PADDING_TOKENS * config.conversations if self._exact else 0),
+            batch_tokens=(YIELDING_TOKENS if self._yields else ALONE_TOKENS)
+            + (PADDING_TOKENS * config.conversations if self._exact else 0),
             threads=threads,
             gpu_layers=config.gpu_layers,
         )

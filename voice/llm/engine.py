@@ -28,6 +28,9 @@ ALONE_TOKENS = 128
 """Prompt tokens in a step that delays nobody's next token."""
 SHARED_TOKENS = 32
 """Prompt tokens in a step that does."""
+YIELDING_TOKENS = 32
+"""The same of a model that gives way: so long it keeps the processor once it has begun."""
+LOOK_AGAIN_S = 0.02
 PADDING_TOKENS = 1
 """That a conversation's part of a step may be padded with."""
 
@@ -42,6 +45,7 @@ class Engine:
         sampler: makes the sampler of a reply; told whether it is to be another one than the likeliest.
         exact: pad steps (:func:`~voice.llm.plan.padded`) so that what is computed for one conversation does not depend on the
             others, or on how many tokens are computed at a time. A reply that runs alone then takes half as long again.
+        gives_way: whether somebody who matters more has the processor now: what nobody waits for is not computed meanwhile.
 
     Raises:
         ChatError: the model cannot be loaded, or its first step fails.
@@ -55,11 +59,13 @@ class Engine:
         prepare: Callable[[Runtime], Sequence[int]],
         sampler: Callable[[bool], Sampler],
         exact: bool = False,
+        gives_way: Callable[[], bool] | None = None,
     ) -> None:
         self._slots = [SequenceSlot(sequence=i) for i in range(conversations)]
         self._free = list(reversed(self._slots))
         self._new_sampler = sampler
         self._exact = exact
+        self._gives_way = gives_way
         self._condition = threading.Condition()
         self._running: Step = []
         self._closing = False
@@ -259,6 +265,9 @@ class Engine:
                 self._sweep(runtime)
                 self._start_waiting(runtime)
                 ready = [(slot, slot.job) for slot in self._slots if slot.job is not None and not slot.job.outcome.full]
+                if ready and self._gives_way is not None and not any(job.urgent for _, job in ready) and self._gives_way():
+                    self._condition.wait(LOOK_AGAIN_S)
+                    continue
                 if ready:
                     break
                 self._condition.wait()

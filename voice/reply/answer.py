@@ -12,14 +12,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from voice.core.budget import STAGE_WITHIN_S, words_that_fit
+from voice.core.budget import STAGE_WITHIN_S, Stage, words_that_fit
 from voice.core.errors import ChatError, CloudError
 from voice.core.interfaces import Message, Token
 from voice.core.timely import timely
 from voice.reply.attribution import Attribution
 from voice.reply.bridging import LEAST_WAIT_S, POLL_S, Bridging, Source
 from voice.reply.following import Following, Mind, TakeOver
-from voice.reply.handover import LATE_OPENING_S, notice, small_clause_ms
+from voice.reply.handover import notice, opening_until_s, small_clause_ms
 from voice.reply.length import OFFER, ends_sentence
 from voice.reply.minds import Minds
 from voice.reply.opening import opening_of
@@ -83,7 +83,7 @@ class Answer:
         self._attribution = Attribution()
         self._minds = Minds(stages, messages, plan, self._attribution)
         self._cloud = plan.cloud
-        self._is_restated = False
+        self._is_whole = True
         self._failed: CloudError | None = None
         self._small_began_s = stages.clock.now_s()
         self._request: TokenRequest | None = None
@@ -158,26 +158,30 @@ class Answer:
                 yield part
 
     async def _opening(self, small: SmallReply) -> str:
-        """What the small model begins with, or the user's own words where it has nothing by the time that a sound is wanted."""
+        """What the small model begins with, as far as it is there when a sound is wanted, or else the user's own words."""
         opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
-        expected_s, found = self._stages.clock.now_s() + self._stages.edge_clause_ms / 1000, ""
+        began_s, found = self._stages.clock.now_s(), ""
         try:
-            while not opening.done():
-                deadline, now_s = self._permissions.deadline, self._stages.clock.now_s()
+            while not (opening.done() or found):
+                now_s, deadline = self._stages.clock.now_s(), self._permissions.deadline
                 until_s = now_s + POLL_S
                 if deadline is not None and self._permissions.may_continue:
-                    until_s = deadline.at_s
-                    if now_s >= until_s or now_s < until_s + LATE_OPENING_S < expected_s:
+                    voice_s = self._stages.forecasts.stage_ms(Stage.TTS_FIRST_AUDIO) / 1000
+                    until_s = opening_until_s(now_s, began_s + self._stages.edge_clause_ms / 1000, deadline.at_s, voice_s)
+                    found = small.opening_so_far if now_s >= deadline.at_s - voice_s else ""
+                    if now_s >= until_s:
                         break
-                await asyncio.wait([opening], timeout=max(until_s - now_s, LEAST_WAIT_S))
-            found = opening.result() if opening.done() else ""
+                await asyncio.wait([opening], timeout=max(min(until_s - now_s, POLL_S), LEAST_WAIT_S))
+            found = found or (opening.result() if opening.done() else "")
         except ChatError:
             pass
         finally:
+            self._is_whole = opening.done()
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-        self._is_restated = not found
-        return found or restated(self._said)
+        if not found:
+            self._is_whole, found = False, restated(self._said)
+        return found
 
     def _repeats(self) -> Repeats:
         """What of the rest would say again what was said."""
@@ -264,13 +268,9 @@ class Answer:
     # --- somebody larger -----------------------------------------------------------------------------------------------------
 
     def _ask_ahead(self, opening: str) -> None:
-        """Ask the best before the opening is spoken, where that may be.
-
-        The cloud has a processor of its own, and the device's second speed steps back for the synthesis.
-        """
-        best = next(self._minds.all(self._cloud), None)
-        if best is not None and (self._permissions.may_leave if best.leaves else self._permissions.may_continue):
-            self._ask(best, opening)
+        """Ask the cloud before its opening is spoken, where it may be asked: it has a processor of its own."""
+        if self._cloud is not None and self._permissions.may_leave:
+            self._ask(self._minds.cloud(self._cloud), opening)
 
     def _ask(self, mind: Mind, prefix: str, *, anew: bool = False) -> TokenRequest:
         self._asked, self._request = mind, mind.ask(prefix, anew)
@@ -298,7 +298,7 @@ class Answer:
         yield "bridge", self._attribution.noticed
         if answered and ends_sentence(self._text):
             return
-        anew = answered or self._is_restated
+        anew = answered or not self._is_whole
         rest = self._small(self._text) if anew else small
         own = self._small_parts(rest, "" if anew else self._text)
         async with aclosing(rest), aclosing(self._bridging.over(own, self._small_expected_s)) as parts:

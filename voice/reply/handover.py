@@ -22,8 +22,8 @@ WITHIN_MS = 450.0
 """The same within a sentence of the larger model's, which is better not broken."""
 UNHEARD_MS = 300.0
 """So long beyond the deadline the first sound of a reply may be missing."""
-LATE_OPENING_S = 0.15
-"""An opening that is expected later than this behind the deadline is done without."""
+LATE_OPENING_S = 0.4
+"""An opening may be so much later than the promise; then the answer does without."""
 NEARLY_MS = 200.0
 """What is expected so soon after that is waited for."""
 NOTICE_UNREACHED = "I could not reach the larger model. As far as I know,"
@@ -40,6 +40,16 @@ def larger_first_audio_ms(larger_clause_ms: float | None, edge_clause_ms: float)
     if larger_clause_ms is None:
         return None
     return max(edge_clause_ms, larger_clause_ms - OPENING_MS)
+
+
+def opening_until_s(now_s: float, expected_s: float, due_s: float, voice_s: float) -> float:
+    """Until when an opening is waited for that is expected at one time, where its first sound is due at another.
+
+    One that is a little late is better than none; one that is expected much later is not waited for at all. ``voice_s`` is
+    what its synthesis takes.
+    """
+    latest_s = due_s + LATE_OPENING_S
+    return now_s if now_s < expected_s and expected_s + voice_s > latest_s else latest_s
 
 
 def bridge_at_s(

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 MOST_WORDS = 12
 """A longer opening would still be spoken when the answer is there."""
+LEAST_WORDS = 2
 EARLIER_TURNS = 2
 """So many earlier questions may be what a follow-up goes on from."""
 
@@ -183,10 +184,18 @@ class Opening:
     @property
     def text(self) -> str:
         """What may be spoken; empty where it is nothing worth it. No article is left at its end: the next word chooses it."""
+        return self._without_last(_ARTICLES)
+
+    @property
+    def so_far(self) -> str:
+        """The same of what is there before it is known, up to a word that can stand at an end."""
+        return self._without_last(_FUNCTION_WORDS)
+
+    def _without_last(self, words: frozenset[str]) -> str:
         pieces = self._text[: self._taken].split()
-        while pieces and pieces[-1].strip("\"'“”‘’,").lower() in _ARTICLES:
+        while pieces and pieces[-1].strip("\"'“”‘’,:").lower() in words:
             pieces.pop()
-        if len(pieces) < 2 or (self._given.is_request and not self._told):
+        if len(pieces) < LEAST_WORDS or (self._given.is_request and not self._told):
             return ""
         if self._given.is_request and " ".join(pieces).lower() in self._given.said.lower():
             return ""  # the request once more

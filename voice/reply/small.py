@@ -30,16 +30,22 @@ class SmallReply:
         self._first_clause_words = first_clause_words
         self._hurry = hurry
         self._text = ""
+        self._opening: Opening | None = None
 
     async def opening(self, said: str, earlier: Sequence[str]) -> str:
         """What of it binds nobody; empty where that is nothing. No more is read than it takes to know that. Cancel-safe."""
-        opening = Opening(Given(said, earlier))
+        opening = self._opening = Opening(Given(said, earlier))
         known = opening.feed(self._text)
         while not known and (token := await anext(self._tokens, None)) is not None:
             self._text += token.text
             known = opening.feed(token.text)
             await self._idle.wait()
         return opening.text
+
+    @property
+    def opening_so_far(self) -> str:
+        """As much of it as is known and can be spoken; empty where that is nothing yet."""
+        return "" if self._opening is None else self._opening.so_far
 
     async def clauses(self, behind: str = "") -> AsyncGenerator[str, None]:
         """What follows the words ``behind`` which it began with, in clauses."""

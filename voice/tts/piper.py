@@ -108,6 +108,11 @@ class PiperSynthesizer:
                     self._remembered.popitem(last=False)
 
     @property
+    def busy(self) -> bool:
+        """Whether something is computed or waits."""
+        return self._worker.busy
+
+    @property
     def problem(self) -> str:
         """Why it cannot serve now; empty while it can."""
         return self._worker.problem
