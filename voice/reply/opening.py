@@ -184,22 +184,30 @@ class Opening:
     @property
     def text(self) -> str:
         """What may be spoken; empty where it is nothing worth it. No article is left at its end: the next word chooses it."""
-        return self._without_last(_ARTICLES)
+        pieces = self._text[: self._taken].split()
+        while pieces and _plain(pieces[-1]) in _ARTICLES:
+            pieces.pop()
+        return self._worth(pieces)
 
     @property
     def so_far(self) -> str:
-        """The same of what is there before it is known, up to a word that can stand at an end."""
-        return self._without_last(_FUNCTION_WORDS)
-
-    def _without_last(self, words: frozenset[str]) -> str:
+        """As much of it as can be spoken before it is known: up to the end of a phrase, behind which a function word came."""
         pieces = self._text[: self._taken].split()
-        while pieces and pieces[-1].strip("\"'“”‘’,:").lower() in words:
-            pieces.pop()
+        ends = [at for at in range(LEAST_WORDS, len(pieces)) if _plain(pieces[at]) in _FUNCTION_WORDS]
+        phrases = [at for at in ends if _plain(pieces[at - 1]) not in _FUNCTION_WORDS]
+        return self._worth(pieces[: phrases[-1]]) if phrases else ""
+
+    def _worth(self, pieces: list[str]) -> str:
+        said = " ".join(pieces)
         if len(pieces) < LEAST_WORDS or (self._given.is_request and not self._told):
             return ""
-        if self._given.is_request and " ".join(pieces).lower() in self._given.said.lower():
+        if self._given.is_request and said.lower() in self._given.said.lower():
             return ""  # the request once more
-        return " ".join(pieces).rstrip(":\"'“”‘’")
+        return said.rstrip(":\"'“”‘’")
+
+
+def _plain(piece: str) -> str:
+    return piece.strip("\"'“”‘’,:").lower()
 
 
 def opening_of(reply: str, said: str, earlier: Sequence[str] = ()) -> str:
