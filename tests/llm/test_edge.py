@@ -236,6 +236,40 @@ async def test_full_contexts_do_not_meet() -> None:
     model.close()
 
 
+async def test_what_is_read_ahead_gives_way_and_what_is_waited_for_does_not() -> None:
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    busy, times = True, 0
+
+    def somebody_speaks() -> bool:
+        nonlocal times
+        times += 1
+        if times == 3:
+            loop.call_soon_threadsafe(asked.set)
+        return busy
+
+    model = await asyncio.to_thread(EdgeModel, LlmConfig(context_tokens=512, conversations=2), gives_way=somebody_speaks)
+    chat, other = model.open(), model.open()
+    reading = asyncio.create_task(chat.prefill(FRANCE))
+    async with asyncio.timeout(60):
+        await asked.wait()
+        assert not reading.done()
+        assert "Paris" in await answer(other, FRANCE)
+        busy = False
+        await reading
+    assert chat.stats.decoded > 0
+    for one in (chat, other):
+        one.close()
+    model.close()
+
+
+async def test_another_answer_can_be_asked_for(chat: EdgeChat) -> None:
+    story = [Message("user", "Tell me about a dog.")]
+    first = await answer(chat, story)
+    again = await answer(chat, story)
+    anew = "".join([token.text async for token in chat.reply(story, max_tokens=16, anew=True)])
+    assert first == again != anew
+
+
 async def test_a_closed_model_ends_its_conversations_with_an_error() -> None:
     model = EdgeModel(LlmConfig(context_tokens=512, conversations=1))
     chat = model.open()

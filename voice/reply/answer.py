@@ -41,8 +41,8 @@ class AnswerSink(Protocol):
         ...
 
     @property
-    def filled(self) -> bool:
-        """Whether a filler was said."""
+    def filler(self) -> str:
+        """What was said before the reply's own words, because these would have come late; empty where nothing was."""
         ...
 
     def covered_until_s(self) -> float | None:
@@ -89,7 +89,7 @@ class Answer:
         self._request: TokenRequest | None = None
         self._asked: Mind | None = None
         self._warming: TokenRequest | None = None
-        self._bridging = Bridging(stages, permissions, sink.covered_until_s, lambda: sink.filled)
+        self._bridging = Bridging(stages, permissions, sink.covered_until_s, lambda: bool(sink.filler))
 
     @property
     def text(self) -> str:

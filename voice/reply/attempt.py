@@ -161,11 +161,6 @@ class Attempt:
         return self._plan.repeatable and self._request.alert is None
 
     @property
-    def filled(self) -> bool:
-        """See :class:`~voice.reply.answer.AnswerSink`."""
-        return self._filler is not None
-
-    @property
     def filler(self) -> str:
         """What was said before the reply's own words, because these would have come too late."""
         return "" if self._filler is None else self._filler.text
@@ -211,6 +206,8 @@ class Attempt:
         filler_s = filler.samples.size / self._stages.synthesizer.sample_rate_hz
         self._made_s += filler_s
         self._before_own_s += filler_s
+        if self._opened and self._heard_from_s is None:
+            self._heard_from_s = self._stages.clock.now_s()
         self.parts.put_nowait(ClauseBegun(filler.text, own=False))
         self.parts.put_nowait(SpeechChunk(filler.samples, filler.samples.size))
         self._is_ready()

@@ -22,6 +22,8 @@ WITHIN_MS = 450.0
 """The same within a sentence of the larger model's, which is better not broken."""
 UNHEARD_MS = 300.0
 """So long beyond the deadline the first sound of a reply may be missing."""
+NEXT_NEARLY_MS = 450.0
+"""A second bridge would put off what is expected so soon by more than the silence is long."""
 LATE_OPENING_S = 0.4
 """An opening may be so much later than the promise; then the answer does without."""
 NEARLY_MS = 200.0
@@ -78,8 +80,11 @@ def bridge_at_s(
         nearly = latest_s < expected_s <= latest_s + NEARLY_MS / 1000
         return None if said else latest_s + ((NEARLY_MS if nearly else 0.0) - voice_ms) / 1000
     silence_s = (WITHIN_MS if within else SILENCE_MS[said]) / 1000
-    seam_s = 0.0 if expected_s > covered_until_s + silence_s and not said and not within else silence_s
-    return covered_until_s + seam_s - voice_ms / 1000
+    quiet_s = covered_until_s + silence_s
+    if said or within:
+        nearly = expected_s <= quiet_s + NEXT_NEARLY_MS / 1000
+        return (max(quiet_s, expected_s + MARGIN_MS / 1000) if nearly else quiet_s) - voice_ms / 1000
+    return (covered_until_s if expected_s > quiet_s else quiet_s) - voice_ms / 1000
 
 
 def give_up_at_s(waits_since_s: float, patience_ms: float, next_best_ms: float) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 from voice.core.budget import Deadline, Stage
 from voice.core.interfaces import Chat, CloudModel, Message
 from voice.cost.prices import estimated_tokens
-from voice.reply.handover import larger_first_audio_ms
+from voice.reply.handover import OPENING_MS, larger_first_audio_ms
 from voice.reply.length import OFFER, accepts_offer, declines_offer
 from voice.reply.request import CloudPass
 from voice.reply.stages import Stages
@@ -106,7 +106,8 @@ def _placed(stages: Stages, placing: Placing, request: TurnRequest) -> AnswerPla
     decision = placing.place(request.said, forecast, history_tokens=history_tokens)
     choice = decision.choice
     details = {"route": decision.brief() | _network(cloud)}
-    plan = AnswerPlan(settled=decision.settled, patience_ms=choice.patience_ms, doubt=choice.doubt, details=details)
+    patience_ms = min(stages.policy.patience_ms, choice.patience_ms + OPENING_MS)  # nobody waits while the opening is spoken
+    plan = AnswerPlan(settled=decision.settled, patience_ms=patience_ms, doubt=choice.doubt, details=details)
     if cloud is None or not {choice.route, choice.runner_up} & {"cloud", "speculative"}:
         return plan
     outgoing = placing.outgoing([*request.shareable, Message("user", understood(request))], decision)
