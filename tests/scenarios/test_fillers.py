@@ -177,7 +177,12 @@ def test_words_that_are_nearly_there_are_waited_for(after_ms: int, filled: bool)
 def test_words_that_are_expected_late_are_bridged_at_once() -> None:
     """The small model has nothing to open with, and the cloud is expected after a second: that is known at once."""
     cloud = FakeCloud(first_token_s=1.0, forecast_ms=1000)
-    user = talk(typed, fakes=fakes(first_token_s=0.02, router=router(), cloud=cloud))
+
+    async def script(user: Talk) -> None:
+        user.conversation.push_text("why did the roman empire fall")
+        await user.hush_until(out.ReplyEnded)
+
+    user = talk(script, fakes=fakes(first_token_s=0.02, router=router(), cloud=cloud))
     assert user.record["filler"] is True
     assert user.record["first_sound_ms"] <= 300
     assert user.record["own_words_ms"] > 1000

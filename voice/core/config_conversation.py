@@ -159,7 +159,7 @@ class BudgetConfig(Section, frozen=True):
     """From the user's last sound to the first sound of the reply."""
     playback_lead_ms: int = 400
     """How far ahead of playback the reply is sent: the reserve against jitter, and what a barge-in throws away."""
-    fillers: tuple[str, ...] = ("Well,", "So,", "Okay,", "Let's see.")
+    fillers: tuple[str, ...] = ("Well,", "So,", "Okay,")
     """One is said, at most once a turn, when the turn is over and the reply's own words are expected late: the shortest that
     fills the wait. Their audio is made at the start. Empty: the user waits for the reply."""
     filler_after_ms: int = 700

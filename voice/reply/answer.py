@@ -158,7 +158,10 @@ class Answer:
                 yield part
 
     async def _opening(self, small: SmallReply) -> str:
-        """What the small model begins with, as far as it is there when a sound is wanted, or else the user's own words."""
+        """The user's own words turned around, or what the small model begins with, as far as that is there in time."""
+        if begins := restated(self._said):
+            self._is_whole = False
+            return begins
         opening = asyncio.create_task(small.opening(self._said, self._asked_before), name="opening")
         began_s, found = self._stages.clock.now_s(), ""
         try:
@@ -179,16 +182,15 @@ class Answer:
             self._is_whole = opening.done()
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-        if not found:
-            self._is_whole, found = False, restated(self._said)
         return found
 
-    def _repeats(self) -> Repeats:
-        """What of the rest would say again what was said."""
+    def _repeats(self) -> Sequence[Repeats]:
+        """What of the rest would say again what was said: as it goes on from what was spoken, and as a sentence of its own."""
         replies = [message.text for message in self._messages if message.role == "assistant"]
-        repeats = Repeats([] if asks_again(self._said, self._asked_before) else replies)
-        repeats.feed(self._text)
-        return repeats
+        earlier = [] if asks_again(self._said, self._asked_before) else replies
+        on, anew = Repeats(earlier), Repeats(earlier)
+        on.feed(self._text)
+        return on, anew
 
     # --- the small model -----------------------------------------------------------------------------------------------------
 

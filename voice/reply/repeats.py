@@ -113,10 +113,13 @@ def is_wanted(sentence: str, said: str) -> bool:
     return not _OTHER.intersection(words) and bool(about) and 2 * len(about & found) >= len(about)
 
 
-async def fresh(parts: AsyncGenerator[tuple[S, str], None], repeats: Repeats, said: str) -> AsyncGenerator[tuple[S, str], None]:
+async def fresh(
+    parts: AsyncGenerator[tuple[S, str], None], repeats: Sequence[Repeats], said: str
+) -> AsyncGenerator[tuple[S, str], None]:
     """The parts of an answer to ``said`` (who says it, and a clause), until one says what was said before.
 
-    A sentence that has begun like one of an earlier reply is held until it ends otherwise. What is a ``"bridge"`` passes.
+    A sentence that has begun like one of an earlier reply is held until it ends otherwise. What is a ``"bridge"`` passes. It is
+    judged by each of ``repeats``.
 
     Raises:
         SaysAgain: what was given so far is new; what follows is not.
@@ -128,10 +131,12 @@ async def fresh(parts: AsyncGenerator[tuple[S, str], None], repeats: Repeats, sa
                 yield source, clause
                 continue
             held.append((source, clause))
-            verdict = repeats.feed(clause)
+            verdict: Verdict = "new"
+            for one in repeats:
+                verdict = found if (found := one.feed(clause)) != "new" else verdict
             if verdict == "itself" or (verdict == "earlier" and not is_wanted("".join(text for _, text in held), said)):
                 raise SaysAgain(verdict)
-            if verdict == "new" and repeats.may_be_earlier:
+            if verdict == "new" and any(one.may_be_earlier for one in repeats):
                 continue
             for part in held:
                 yield part

@@ -12,7 +12,8 @@ MOST_WORDS = 12
 LEAST_WORDS = 3
 
 _LEAD = re.compile(
-    r"^(?:(?:um|uh|er|hi|hello|hey|oh|so|well|okay|ok|yes|yeah|and|then|now|please|hey voice)\b[,.!]?\s*"
+    r"^(?:(?:um|uh|er|hmm|hi|hello|hey|oh|so|well|alright|all right|okay|ok|yes|yeah|and|then|now|please|just|hi there|"
+    r"good morning|hey voice)\b[,.!]*\s*"
     r"|(?:can|could|would|will) you (?:please )?(?=(?:tell|give|write|read|show|name)\b)"
     r"|(?:do you know|(?:can|could) you tell me|tell me|i(?:'d| would) like to know|i want to know) "
     r"(?=(?:who|how|what|where)\b))+",
@@ -28,6 +29,11 @@ _PERSON = {
     "am": "are", "your": "my", "you": "me",
 }  # fmt: skip
 _DIMENSIONS = "tall|old|big|long|far|deep|high|heavy|large|wide|fast|hot|cold|expensive|small"
+_NO_END = frozenset(
+    "like called made for of with to in from about on at by mean means do does did be been born known time date it this that "
+    "there up going happening weather wrong new".split()
+)
+"""Behind these a thing does not end, or it is no thing."""
 _MADE_UP = (
     "joke|story|poem|song|recipe|tip|tips|idea|ideas|example|examples|fact|facts|riddle|quote|list|summary|name|names|"
     "haiku|limerick|tongue twister|fairy tale|fun fact|short story|bedtime story|suggestion|suggestions"
@@ -78,6 +84,18 @@ def _wished(match: "re.Match[str]") -> str:
     return f"you {verb} {_turned(match['what'])}"
 
 
+def _then(match: "re.Match[str]") -> str:
+    return f"{_turned(match['what'])} {match['be']} {match['done']} in"
+
+
+def _is(match: "re.Match[str]") -> str:
+    words = match["what"].lower().split()
+    if words[-1] in _NO_END or words[-1].endswith(("ed", "ing")) or {"or", "if"} & set(words):
+        return ""
+    be = match["be"] if match["be"].isalpha() else "is"
+    return f"{_turned(match['what'])} {be}"
+
+
 def _there(match: "re.Match[str]") -> str:
     return f"in {match['where']} there are"
 
@@ -86,14 +104,24 @@ _ARTICLE = r"(?:the|a|an|this|that|my|your|his|her|our|their)\s"
 _NAME = r"[A-Z][\w'’.-]*"
 _THING = rf"(?:{_ARTICLE}|{_NAME}).{{1,60}}"
 _WISH = re.compile(
-    r"(?P<how>(?:i'd|i would|we'd|we would) (?:really )?(?:like|love)|i(?:'ll| will) (?:have|take)|i (?:want|need)|"
-    r"(?:can|could|may) (?:i|we) (?:please )?(?:get|have)|let me (?:get|have)|(?:can|could|would) you get me|get me|"
-    r"i'm looking for)"
-    r"\s(?P<what>(?:to (?:order|book|buy|get|have|reserve)\s)?"
+    r"(?P<how>(?:i'd|i would|we'd|we would|i) (?:really |just |also )?(?:like|love|want|need)|"
+    r"i(?:'ll| will) (?:just )?(?:have|take|get)|i'm (?:going to|gonna) (?:have|take|get)|"
+    r"(?:can|could|may) (?:i|we) (?:please |just )?(?:get|have|order)|let me (?:please |just )?(?:get|have)|"
+    r"(?:can|could|would) you (?:please )?(?:get|give|make) me|(?:get|give|make|brew|mix|order)(?: me| us)?|"
+    r"may have|i have|i'm looking for)"
+    r"\s(?:please )?(?P<what>(?:to (?:order|book|buy|get|have|reserve)\s)?"
     r"(?:a|an|the|some|one|two|three|four|five|six|my|another|just|\d+)\b.*)",
     re.IGNORECASE,
 )
 _FRAMES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
+    (
+        re.compile(
+            rf"(?:when|where) (?P<be>was|were) (?P<what>{_THING}) (?P<done>born|built|made|written|found|[a-z]+ed)",
+            re.IGNORECASE,
+        ),
+        _then,
+    ),
+    (re.compile(rf"(?:what|who) ?(?P<be>is|are|was|were|'s|’s) (?P<what>{_ARTICLE}.{{1,60}})", re.IGNORECASE), _is),
     (re.compile(rf"who (?P<verb>[a-z]+) (?P<what>{_THING})", re.IGNORECASE), _by),
     (
         re.compile(rf"how (?:{_DIMENSIONS}) (?P<be>is|are|was|were) (?P<what>.+)", re.IGNORECASE),
@@ -117,7 +145,7 @@ _FRAMES: list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]] = [
     ),
     (
         re.compile(
-            rf"(?:tell|give|write|read|show)(?: me| us)? (?P<what>(?:a|an|another|some|one)(?: [a-z]+)? (?:{_MADE_UP})\b.*"
+            rf"(?:tell|give|write|read|show|make)(?: me| us)? (?P<what>(?:a|an|another|some|one)(?: [a-z]+)? (?:{_MADE_UP})\b.*"
             rf"|something [a-z]+ about .+)",
             re.IGNORECASE,
         ),
