@@ -13,6 +13,7 @@ from voice.traces.spans import spans
 from voice.traces.summary import PERCENTILES, USUAL_BUDGET_MS
 
 _LABELS = 50
+_SPEAKERS = {"edge": "the small model", "large": "the larger one", "cloud": "the cloud"}
 """Columns beside the bars."""
 
 
@@ -64,7 +65,7 @@ def _sentences(found: Mapping[str, Any]) -> Iterable[str]:
         f"cut off: {found['reopened_turns']} turns reopened because the user went on; {found['takebacks']} replies taken back "
         f"unheard; barge-ins: {found['barge_ins']}"
     )
-    yield f"cloud fallbacks: {_counts(found['fallbacks'])}; asked for a moment: {found['excuses']}"
+    yield f"cloud fallbacks: {_counts(found['fallbacks'])}; bridged: {found['excuses']}"
     if found["drafted"]:
         figures = ", ".join(f"{name} {value:.3g}" for name, value in found["draft"].items())
         yield f"drafted for the cloud: {found['drafted']} turns; medians: {figures}"
@@ -132,14 +133,16 @@ def _details(record: Record) -> Iterable[str]:
         yield f"placed: {'; '.join(record.route.reasons)}"
     if record.skill or record.alert:
         yield f"skill: {record.skill or record.alert}"
+    if (answer := record.answer) is not None:
+        said = ", then ".join(f"{_SPEAKERS.get(who, who)} {count} words" for who, count in answer.words) or "nobody spoke"
+        bridged = f"; bridged {_times(answer.bridges)}" if answer.bridges else ""
+        yield f"answer: {said}{bridged}{f'; told: {answer.notice}' if answer.notice else ''}"
     if record.cloud is not None:
         cloud = record.cloud
         words = ", ".join(f"{tier} {count} words" for tier, count in cloud.words) or "nobody spoke"
         stepped_in = "" if cloud.fallback is None else f"; the edge stepped in: {cloud.fallback}"
         asked = f"asked {_times(cloud.requests)}" + (f", read along {_times(cloud.warmed)}" if cloud.warmed else "")
         yield f"cloud: {asked}, first token {_ms(cloud.first_token_ms)}, {cloud.tokens} tokens; in order: {words}{stepped_in}"
-    if record.excused:
-        yield "the user was asked for a moment"
     if record.draft:
         yield f"draft: {', '.join(f'{key} {_value(value)}' for key, value in record.draft.items())}"
     if record.reply_tokens or record.wasted_tokens:

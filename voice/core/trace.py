@@ -87,7 +87,7 @@ class TurnTrace:
             self._filled.clear()
 
     def filled(self, text: str) -> None:
-        """Note what is said before the reply's own words and is not the reply: a filler, a bridge, an excuse."""
+        """Note what is said before the reply's own words and is not the reply: a filler, a bridge, a notice."""
         self._filled.append(text)
 
     @property

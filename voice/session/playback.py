@@ -49,7 +49,7 @@ class Playback:
     # --- what comes in -------------------------------------------------------------------------------------------------------
 
     def begin_clause(self, text: str, *, own: bool = True) -> None:
-        """The audio added from now on speaks ``text``, which is the answer's ``own`` or a filler or an excuse."""
+        """The audio added from now on speaks ``text``, which is the answer's ``own`` or a filler or a bridge."""
         self._clauses.append(_Clause(text, own, self._queued, 0))
 
     def add(self, samples: Samples, clause_samples: int) -> None:

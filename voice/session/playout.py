@@ -17,7 +17,7 @@ class PlayoutSink(Protocol):
     """Who hands a reply on."""
 
     def send_text(self, text: str, *, own: bool) -> None:
-        """Right before the first audio of a clause. A filler or an excuse is not the answer's ``own``."""
+        """Right before the first audio of a clause. A filler or a bridge is not the answer's ``own``."""
         ...
 
     def send_audio(self, samples: Samples, rate_hz: int) -> None:

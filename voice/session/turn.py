@@ -132,7 +132,7 @@ class Turn:
         return "" if self._playout is None else self._playout.playback.heard(now_s)
 
     def answer_heard(self, now_s: float) -> str:
-        """The same without fillers and excuses: a model that reads them in the history would learn to say them."""
+        """The same without fillers and bridges: a model that reads them in the history would learn to say them."""
         return "" if self._playout is None else self._playout.playback.heard(now_s, own=True)
 
     async def answer(self) -> Attempt | None:

@@ -72,6 +72,16 @@ class Size(msgspec.Struct, frozen=True):
 Text = str | Size
 
 
+class Answered(msgspec.Struct, frozen=True):
+    """Who said how much of a reply, and what else was said: so many bridges, and a notice where a larger model failed."""
+
+    words: tuple[tuple[Label, Count], ...] = ()
+    bridges: Count = 0
+    large_first_token_ms: Ms | None = None
+    notice: str | None = None
+    anew: str | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A turn. Times are milliseconds: ``marks`` since 1970, ``offsets_ms`` since the user's last voiced sample.
 
@@ -103,6 +113,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     wasted_tokens: Count = 0
     error: str | None = None
     excused: bool = False
+    answer: Answered | None = None
     filler: bool = False
     skill: Label | None = None
     alert: Label | None = None
@@ -135,9 +146,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_filled(self) -> bool:
-        """Whether something that is not the reply came before its own words: a filler, a bridge, an excuse."""
+        """Whether something that is not the reply came before its own words: a filler, a bridge, a notice."""
         said = self.filler_text.words if isinstance(self.filler_text, Size) else len(self.filler_text)
         return self.filler or said > 0 or "answer_heard" in self.offsets_ms
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether it had to be said that it takes a moment. Older logs call that excused."""
+        return self.excused or (self.answer is not None and self.answer.bridges > 0)
 
     @property
     def filler_ms(self) -> float | None:

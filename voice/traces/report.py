@@ -256,7 +256,7 @@ def _events(found: Mapping[str, Any]) -> list[Element]:
         ["replies taken back before they were heard", str(found["takebacks"])],
         ["turns reopened: the user went on", str(found["reopened_turns"])],
         ["barge-ins", str(found["barge_ins"])],
-        ["“One moment, please” while the edge was busy", str(found["excuses"])],
+        ["“Let me see”, “One moment, please”: turns that were bridged", str(found["excuses"])],
         ["the edge's tokens thrown away", f"{found['wasted_tokens']:,}"],
         *([f"fallback: {code.replace('_', ' ')}", str(count)] for code, count in found["fallbacks"].items()),
         *([f"doubt: {what}", str(count)] for what, count in found["doubts"].items()),

@@ -39,7 +39,7 @@ def summarise(records: Sequence[Record]) -> dict[str, Any]:
         "reopenings": sum(one.reopenings for one in records),
         "reopened_turns": sum(one.reopenings > 0 for one in records),
         "barge_ins": sum(one.is_barge_in for one in records),
-        "excuses": sum(one.excused for one in records),
+        "excuses": sum(one.is_bridged for one in records),
         "fallbacks": _counts(one.fallback for one in records),
         "doubts": _counts(one.doubt for one in records),
         "drafted": sum(bool(one.draft) for one in records),
