@@ -25,7 +25,7 @@ from voice.reply.minds import Minds
 from voice.reply.opening import opening_of
 from voice.reply.permissions import Permissions
 from voice.reply.plan import AnswerPlan
-from voice.reply.repeats import NOTHING_NEW, Repeats, SaysAgain, asks_again, fresh
+from voice.reply.repeats import LONGEST_CHARS, NOTHING_NEW, Repeats, SaysAgain, asks_again, fresh
 from voice.reply.request import TokenRequest
 from voice.reply.restating import restated
 from voice.reply.small import SmallReply
@@ -188,8 +188,11 @@ class Answer:
         """What of the rest would say again what was said: as it goes on from what was spoken, and as a sentence of its own."""
         replies = [message.text for message in self._messages if message.role == "assistant"]
         earlier = [] if asks_again(self._said, self._asked_before) else replies
-        on, anew = Repeats(earlier), Repeats(earlier)
-        on.feed(self._text)
+        anew = Repeats(earlier)
+        if not self._text:
+            return (anew,)
+        on = Repeats(earlier)
+        on.feed(self._text[-LONGEST_CHARS:])
         return on, anew
 
     # --- the small model -----------------------------------------------------------------------------------------------------

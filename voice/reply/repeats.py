@@ -8,6 +8,7 @@ which only a figure or a negation differs says something else.
 import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Final, Literal, TypeVar
 
 from voice.reply.length import ends_sentence
@@ -34,6 +35,12 @@ _MANY_WORDS = 30
 _SHORT = 3
 """Words of so many letters say little of what a question is about."""
 
+REPLIES = 24
+"""So many of the newest replies are compared with: each is taken apart once."""
+REPLY_CHARS = 1000
+LONGEST_CHARS = 160
+"""No more of a reply, and of a sentence, is looked at."""
+
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _DECIDES = frozenset(
     "no not never none nothing without zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -42,6 +49,7 @@ _DECIDES = frozenset(
     "off".split()
 )
 """Where sentences that are otherwise alike differ in one of these, each says its own."""
+_MAY_END = re.compile(r"[.!?…。！？\n]")
 _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|one more time|pardon|come again|say (?:that|it|this)|what did you (?:just )?say|"
     r"what was that|(?:didn't|did not|couldn't|could not|can't) (?:hear|catch|understand|get) (?:that|you|it))\b"
@@ -66,7 +74,7 @@ class Repeats:
     """
 
     def __init__(self, earlier: Sequence[str] = ()) -> None:
-        self._earlier = {words for text in earlier for words in _sentences(text)}
+        self._earlier = {words for text in earlier[-REPLIES:] for words in _sentences(text)}
         self._own: list[Words] = []
         self._open = ""
         self._said: list[str] = []
@@ -80,7 +88,8 @@ class Repeats:
     def feed(self, clause: str) -> Verdict:
         """Take the next clause: whether a sentence that ends with it was said in an earlier reply, or in this one, or loops."""
         verdict: Verdict = "new"
-        *complete, self._open = _split(self._open + clause)
+        so_far = self._open[-LONGEST_CHARS:] + clause
+        *complete, self._open = _split(so_far) if _MAY_END.search(clause) else [so_far]  # to take it apart costs milliseconds
         for sentence in map(_words, complete):
             if len(sentence) < LEAST_WORDS:
                 continue
@@ -149,8 +158,9 @@ def _question(text: str) -> Words:
     return tuple(word for word in _words(text) if word not in _POLITE)
 
 
-def _sentences(text: str) -> Iterable[Words]:
-    return (words for words in map(_words, _split(text)) if len(words) >= LEAST_WORDS)
+@lru_cache(4 * REPLIES)
+def _sentences(text: str) -> tuple[Words, ...]:
+    return tuple(words for words in map(_words, _split(text[:REPLY_CHARS])) if len(words) >= LEAST_WORDS)
 
 
 def _split(text: str) -> list[str]:
