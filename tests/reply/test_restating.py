@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.reply.restating import MOST_WORDS, restated
+from voice.reply.opening import MOST_WORDS
+from voice.reply.restating import restated
 
 EXAMPLES = [
     ("Who invented the telephone?", "The telephone was invented by"),

@@ -1,10 +1,11 @@
 """The words of one reply, clause by clause: the small model opens it, and the best model that may be asked gives it.
 
-Strategy: the small model begins every answer, with nothing but what the user has given where somebody larger is to answer
-(:mod:`voice.reply.opening`). That is the cloud where the turn was placed there, else the second speed on the device; it goes on
-from the opening's last word while that is spoken (:mod:`voice.reply.following`). One that fails, or lets the user wait beyond
-the turn's patience, is given up for the next best. Where only the small one is left it answers, and the user is told. What was
-said before in the conversation is not said again (:mod:`voice.reply.repeats`).
+Strategy: where somebody larger is to answer, nothing but what the user has given is said first: their own words turned around
+(:mod:`voice.reply.restating`), or the small model's beginning (:mod:`voice.reply.opening`). The larger one is the cloud where
+the turn was placed there, else the second speed on the device; it goes on from the opening's last word while that is spoken
+(:mod:`voice.reply.following`). One that fails, or lets the user wait beyond the turn's patience, is given up for the next best.
+Where only the small one is left it answers, and the user is told. What was said before in the conversation is not said again
+(:mod:`voice.reply.repeats`).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A beginning made of the user's own words, where the small model has none (pure).
+"""A beginning made of the user's own words: at once, before any model has a word (pure).
 
 Strategy: a few frames of English turn a question or a wish around without answering it: "who invented the telephone" begins an
 answer with "The telephone was invented by", "could I get a latte" one with "You would like a latte". What no frame fits has no
@@ -8,7 +8,8 @@ such beginning. Nothing is added but the frame, so nothing can be false that the
 import re
 from collections.abc import Callable
 
-MOST_WORDS = 12
+from voice.reply.opening import MOST_WORDS
+
 LEAST_WORDS = 3
 
 _LEAD = re.compile(
